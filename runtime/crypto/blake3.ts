@@ -1,15 +1,28 @@
 /**
  * BLAKE3: internal fingerprints only (what a third party checks is SHA-256). Only `@noble/hashes` has it, so it stands beside
- * the port instead of in it.
+ * the port instead of in it. Short messages are hashed by our own (blake3-chunk.ts), many at a time.
  */
 import { blake3 as nobleBlake3 } from "@noble/hashes/blake3.js";
 import { KimberliteError } from "../types/errors.js";
+import { blake3OfChunk, chunkBytesMax } from "./blake3-chunk.js";
 
 const outputBytesDefault = 32;
 const keyBytes = 32;
 
 export const blake3 = (bytes: Uint8Array, outputBytes = outputBytesDefault): Uint8Array =>
   nobleBlake3(bytes, { dkLen: outputBytes });
+
+/** Writes the first bytes of the hash of `source[0..length)` to `target`; 32 at most. */
+export function blake3Into(
+  source: Uint8Array,
+  length: number,
+  target: Uint8Array,
+  targetFrom: number,
+  outputBytes: number,
+): void {
+  if (length <= chunkBytesMax) blake3OfChunk(source, length, target, targetFrom, outputBytes);
+  else target.set(blake3(source.subarray(0, length), outputBytes), targetFrom);
+}
 
 /** Keyed hash. Throws `cryptoFailed` unless the key is 32 bytes. */
 export function blake3Keyed(key: Uint8Array, bytes: Uint8Array, outputBytes = outputBytesDefault): Uint8Array {

@@ -1,6 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
-import { blake3, blake3DeriveKey, blake3Keyed } from "../../runtime/crypto/blake3.js";
+import { blake3, blake3DeriveKey, blake3Into, blake3Keyed } from "../../runtime/crypto/blake3.js";
 import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { nobleProvider } from "../../runtime/crypto/noble-provider.js";
 import { nodeProvider } from "../../runtime/crypto/node-provider.js";
@@ -16,6 +16,25 @@ test("both providers accept the signature that the contested ones are made from"
   const { publicKey, message, signature } = soundSignature();
   t.true(nodeProvider.ed25519Verify(publicKey, message, signature));
   t.true(nobleProvider.ed25519Verify(publicKey, message, signature));
+});
+
+test("a BLAKE3 of one chunk is what the library says, for every length up to a chunk and behind it", (t) => {
+  const message = Uint8Array.from({ length: 1_100 }, (_, at) => (at * 251 + (at >> 3)) & 0xff);
+  const target = new Uint8Array(40);
+  for (let length = 0; length <= message.length; length++) {
+    target.fill(0xee);
+    const outputBytes = 1 + (length % 32);
+    blake3Into(message, length, target, 3, outputBytes);
+    t.is(
+      toHex(target.subarray(3, 3 + outputBytes)),
+      toHex(blake3(message.subarray(0, length), outputBytes)),
+      `${length}`,
+    );
+    t.deepEqual(
+      [...target.subarray(0, 3), ...target.subarray(3 + outputBytes)],
+      new Array(40 - outputBytes).fill(0xee),
+    );
+  }
 });
 
 test("the providers agree on any input", (t) => {

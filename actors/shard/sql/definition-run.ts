@@ -22,10 +22,13 @@ import { ViewMaintenance } from "../../../runtime/query/view/maintain.js";
 import { Cascades } from "../../../runtime/query/write/definition/cascades.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
-import type { DefinitionPorts, DefinitionResult } from "../../../runtime/query/write/definition/ports.js";
+import type {
+  DefinitionLoad,
+  DefinitionPorts,
+  DefinitionResult,
+} from "../../../runtime/query/write/definition/ports.js";
 import { withSequences } from "../../../runtime/query/write/definition/stored-sequences.js";
 import { numbered } from "../../../runtime/query/write/definition/stored-types.js";
-import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
@@ -76,11 +79,10 @@ export function runDefinition(
   const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
   if (isMade) dropSchemas(draft, (schema) => schema !== temporarySchema && isOver(schema));
   if (draft.hasChanged) {
-    // A mark makes single entries of what was loaded: only for views that ask by it what was written since.
-    const computed = transaction.hasComputed ? transaction.overlay.mark() : null;
+    const computed = transaction.overlay.written;
     draft.finish(request.tenant, transaction.overlay, reader);
     transaction.catalogVersion = version;
-    if (computed !== null) transaction.defined(computed);
+    transaction.defined(computed);
   }
   return { rows: null, count: 0, tag: () => tag };
 }
@@ -207,7 +209,7 @@ function portsOf(
       transaction.overlay.hasRows
         ? null
         : new TreeTableSource(parts.state, request.tenant, parts.position, false, { past: parts.state }),
-    load: () => new RowLoad(parts.state, request.tenant, transaction.overlay, locks, parts.limits).writing,
+    load: () => loadOf(parts),
     validate: (catalog, table, telling = "unplaced") => {
       // An ALTER TABLE of a thousand actions binds as often, and is no hang.
       run.check();
@@ -261,12 +263,12 @@ function under(catalog: Catalog, parts: StatementParts, context: EvaluationConte
 
 /** Computes a view as a whole; how many rows it has then. */
 function refreshView(
-  { engine, transaction, position }: StatementParts,
+  parts: StatementParts,
   run: StatementRun,
   view: MaterializedViewDefinition,
   around: Around,
 ): number {
-  const source = run.current;
+  const { engine, transaction, position } = parts;
   const program = engine.compileView(view, around, run.ports.source);
   const write: WritePorts = {
     ...run.ports,
@@ -274,12 +276,21 @@ function refreshView(
     rulesOf: (table) => engine.rulesOf(table, around),
   };
   const environment = { ...run.environment, parameters: [] };
-  new ViewMaintenance(program, { environment, before: source, after: source, changes: new Map() }, write).refresh();
+  const isApart = !transaction.overlay.hasRows && !program.mayTouchRows;
+  const source = isApart ? run.committed : run.current;
+  // A key that the transaction has removed is not one that a load takes for new.
+  const isUntouched = !transaction.overlay.touches(new Set([view.rows.storage]));
+  const count = new ViewMaintenance(
+    program,
+    { environment, before: source, after: source, changes: new Map() },
+    write,
+  ).refresh(isUntouched ? { isApart, load: () => loadOf(parts) } : null);
   transaction.computed(view.oid, position);
-  let count = 0;
-  for (const _row of rowsOf(write, view.rows)) count += 1;
   return count;
 }
+
+const loadOf = ({ state, request, transaction, locks, limits }: StatementParts): DefinitionLoad =>
+  new RowLoad(state, request.tenant, transaction.overlay, locks, limits).writing;
 
 /** What is stored with a row has to be what would be computed of it at any later time, under any settings. */
 function expectImmutable({ generated, indexes }: RowRules): void {

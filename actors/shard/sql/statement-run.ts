@@ -186,8 +186,18 @@ export class StatementRun {
 
   /** Everything as it is now, whatever the transaction's snapshot: what a refresh reads. */
   get current(): TableSource {
+    return this.#audited(this.#current);
+  }
+
+  /** The same without the transaction's own writes, to be read beside what it loads. */
+  get committed(): TableSource {
+    const { state, request, position } = this.#parts;
+    return this.#audited(new TreeTableSource(state, request.tenant, position, false, { past: state }));
+  }
+
+  #audited(tables: TreeTableSource): TableSource {
     const { state, request, catalog, pastCatalog } = this.#parts;
-    return new AuditSource(this.#current, {
+    return new AuditSource(tables, {
       reads: new StateReads(state),
       tenant: request.tenant,
       catalog,

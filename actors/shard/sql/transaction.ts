@@ -94,14 +94,9 @@ export class Transaction {
     this.#savepoints.length = this.#find(name);
   }
 
-  /** Whether it has computed a materialized view as a whole. */
-  get hasComputed(): boolean {
-    return this.#computed.size > 0;
-  }
-
   /** A materialized view is what its query says of all that was written by now. */
   computed(view: number, position: number): void {
-    this.#computed.set(view, { mark: this.overlay.mark(), position });
+    this.#computed.set(view, { mark: this.overlay.written, position });
   }
 
   /** What a statement has written behind `computed` is definitions, which change no view that it computed. */
@@ -112,7 +107,7 @@ export class Transaction {
   /** Whether nothing was written since a view was computed as a whole, by this transaction or by another that has committed. */
   isComputed(view: number, position: number): boolean {
     const found = this.#computed.get(view);
-    return found !== undefined && found.mark === this.overlay.mark() && found.position === position;
+    return found !== undefined && found.mark === this.overlay.written && found.position === position;
   }
 
   /** Back to a savepoint, which stays. */

@@ -166,7 +166,12 @@ export class Overlay {
     return this.#trees.get(tree)?.entries.get(name) === other.#trees.get(tree)?.entries.get(name);
   }
 
-  /** A place to come back to. */
+  /** How many changes it holds, to be compared with a mark. What was loaded stays as it is, and so is nothing to come back to. */
+  get written(): number {
+    return this.#undo.length + (this.#loaded?.entries ?? 0);
+  }
+
+  /** A place to come back to; as far as `written` says. */
   mark(): number {
     this.settle();
     return this.#undo.length;

@@ -6,14 +6,17 @@
  * row, but for the one group of a query without GROUP BY.
  */
 import { assert } from "../../types/assert.js";
+import { readAt } from "../execute/vector.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
+import type { ColumnVector } from "../table/access.js";
+import { nameOfKey } from "../table/overlay.js";
 import { RowCodec } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
-import { type MaintainedAggregate, maintainedAggregate } from "./maintained-aggregate.js";
-import { hashOf, nameOfHash } from "./view-rows.js";
+import { type Gathering, type MaintainedAggregate, maintainedAggregate } from "./maintained-aggregate.js";
+import { hashOf } from "./view-rows.js";
 
 const int8 = sqlType(typeOid.int8);
 const bool = sqlType(typeOid.bool);
@@ -67,15 +70,40 @@ export class Groups {
     return [int8, ...this.#aggregates.flatMap(({ stateTypes }) => stateTypes)];
   }
 
-  /** Equal values of what can be grouped by here are the same bytes (shape.ts). */
+  /** Equal values of what can be grouped by here are the same bytes (shape.ts). @param row or a group's values */
   keyOf(row: readonly Datum[]): Uint8Array {
-    return hashOf(this.#keys.encode(row.slice(0, this.#width)));
+    return hashOf(this.#keys.encodeView(this.valuesOf(row)));
   }
 
-  /** What the group of a row is found by while a change is worked out: a hash for each of its rows would be dear. */
-  nameOf(row: readonly Datum[]): string {
-    const bytes = this.#keys.encode(row.slice(0, this.#width));
-    return bytes.length <= nameBytesMax ? `=${String.fromCharCode(...bytes)}` : `#${nameOfHash(hashOf(bytes))}`;
+  /** What a row is grouped by. */
+  valuesOf(row: readonly Datum[]): readonly Datum[] {
+    return row.length === this.#width ? row : row.slice(0, this.#width);
+  }
+
+  /** The same of a row of a batch. */
+  valuesAt(columns: readonly ColumnVector[], row: number): readonly Datum[] {
+    const values: Datum[] = [];
+    for (let at = 0; at < this.#width; at++) {
+      const column = columns[at];
+      assert(column !== undefined, "a row has what it is grouped by");
+      values.push(readAt(column, row));
+    }
+    return values;
+  }
+
+  /**
+   * What the group of these values is found by while a change is worked out: a hash for each of its rows would be dear. A number or a text
+   * is its own name, where the group has no other value.
+   */
+  nameOf(values: readonly Datum[]): string | number {
+    assert(values.length === this.#width, "a group has the values that it is grouped by");
+    const [only] = values;
+    if (this.#width === 1) {
+      if (typeof only === "number") return only;
+      if (typeof only === "string") return `'${only}`;
+    }
+    const bytes = this.#keys.encodeView(values);
+    return bytes.length <= nameBytesMax ? `=${nameOfKey(bytes)}` : `#${nameOfKey(hashOf(bytes))}`;
   }
 
   isThere({ rows }: GroupState): boolean {
@@ -144,10 +172,39 @@ export class Groups {
     );
   }
 
-  /** A row of a group that is computed anew. */
-  append(group: GroupState, row: readonly Datum[]): void {
-    group.rows += 1;
-    this.#each(group, row, (aggregate, state, value) => aggregate.append(state, value));
-    assert(group.states !== null, "a group that is computed anew has its states");
+  /** A group without rows, to be computed anew from all of them. */
+  gathered(values: readonly Datum[]): GatheredGroup {
+    assert(values.length === this.#width, "a group has the values that it is grouped by");
+    return new GatheredGroup(
+      values,
+      this.#aggregates.map((aggregate) => aggregate.gather()),
+    );
+  }
+}
+
+/** A group that is computed from all of its rows, in their order. */
+export class GatheredGroup {
+  readonly values: readonly Datum[];
+  readonly #gathered: readonly Gathering[];
+  rows = 0;
+
+  constructor(values: readonly Datum[], gathered: readonly Gathering[]) {
+    this.values = values;
+    this.#gathered = gathered;
+  }
+
+  /** One row more. @param columns as a row that is grouped has them, of which `row` is the row's place */
+  append(columns: readonly ColumnVector[], row: number): void {
+    this.rows += 1;
+    let at = this.values.length;
+    for (let index = 0; index < this.#gathered.length; index++, at += 2) {
+      const [value, counts] = [columns[at], columns[at + 1]];
+      assert(value !== undefined && counts !== undefined, "a row has what each aggregate asks for");
+      if (readAt(counts, row) === true) this.#gathered[index]?.add(readAt(value, row));
+    }
+  }
+
+  get state(): GroupState {
+    return { values: this.values, rows: this.rows, states: this.#gathered.map(({ state }) => state) };
   }
 }

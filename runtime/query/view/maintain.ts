@@ -2,18 +2,28 @@
  * Brings a materialized view's stored rows to what its query says: as a whole, or by what has changed. Only rows that are not as they should
  * be are written, so the log holds what has changed and the past of the view is that of its query.
  *
- * Everything is computed before the first row is written: the plans read what is being written to.
+ * What is computed of tables that the transaction has written to is computed before the first row is written: the plans read what is being
+ * written to. A view that has no rows yet is loaded (`LoadTarget`), out of the state's tables batch by batch.
  */
+import { blake3Into } from "../../crypto/blake3.js";
+import { TableKey, tableSpace } from "../../store/table-trees.js";
 import { assert } from "../../types/assert.js";
 import { type Catalog, type MaterializedViewDefinition, rowsOfObject } from "../catalog/model.js";
+import type { RowBatch } from "../engine.js";
 import { SqlError } from "../error.js";
+import { copyOf, readAt } from "../execute/vector.js";
+import type { ColumnVector } from "../table/access.js";
+import { compareBytes } from "../table/key-buffer.js";
+import { nameOfKey } from "../table/overlay.js";
+import { rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
-import { rowsOf } from "../write/definition/table-rows.js";
+import type { DefinitionLoad } from "../write/definition/ports.js";
 import type { WritePorts } from "../write/ports.js";
+import { rowBytesMax } from "../write/program/program.js";
 import { TableWriter } from "../write/table-writer.js";
-import { type GroupState, Groups } from "./groups.js";
+import type { GatheredGroup, GroupState, Groups } from "./groups.js";
 import type { ViewProgram, ViewRun } from "./program.js";
-import { hashBytes, hashOf, nameOfHash, ViewRows } from "./view-rows.js";
+import { hashBytes, hashOf, likeKey, ViewRows } from "./view-rows.js";
 
 /** Groups that are computed anew by a query each; beyond it one query computes all. */
 const groupsOneByOneMax = 8;
@@ -23,6 +33,22 @@ interface Target {
   readonly values: readonly Datum[];
   /** How many rows are to be there, or how many more. */
   count: number;
+}
+
+/** Rows of one kind, while a view is computed as a whole. */
+interface Likes {
+  /** As many are stored; they are numbered from 0. */
+  readonly stored: number;
+  /** As many are to be there. */
+  wanted: number;
+}
+
+/** How a view that is computed as a whole is written. */
+export interface WholeWrite {
+  /** Where rows go whose keys are not there. All that is to be read is read before, but by `isApart`. */
+  load(): DefinitionLoad;
+  /** Whether the tables that the query reads can be read beside a load. */
+  readonly isApart: boolean;
 }
 
 export class ViewMaintenance {
@@ -38,12 +64,19 @@ export class ViewMaintenance {
     this.#view = view;
     this.#run = run;
     this.#write = write;
-    this.#rows = new ViewRows(view.rows, new TableWriter(view.rows, program.rules(write), write), write);
+    this.#rows = this.#rowsBy(write);
   }
 
-  /** Computes the view as a whole. */
-  refresh(): void {
-    this.#named(() => (this.#program.shape.kind === "groups" ? this.#refreshGroups() : this.#refreshRows()));
+  #rowsBy(write: WritePorts): ViewRows {
+    const { rows } = this.#view;
+    return new ViewRows(rows, new TableWriter(rows, this.#program.rules(write), write), write);
+  }
+
+  /** Computes the view as a whole; how many rows it has then. @param whole null: row by row */
+  refresh(whole: WholeWrite | null = null): number {
+    return this.#named(() =>
+      this.#program.shape.kind === "groups" ? this.#refreshGroups(whole) : this.#refreshRows(whole),
+    );
   }
 
   /** Brings in what has changed. */
@@ -51,9 +84,9 @@ export class ViewMaintenance {
     this.#named(() => (this.#program.shape.kind === "groups" ? this.#applyGroups() : this.#applyRows()));
   }
 
-  #named(work: () => void): void {
+  #named<Result>(work: () => Result): Result {
     try {
-      work();
+      return work();
     } catch (error) {
       throw this.#program.named(error);
     }
@@ -66,10 +99,97 @@ export class ViewMaintenance {
     return row.slice(0, columns.length);
   }
 
+  /** Whether rows that are not there may be loaded behind all other changes: no key of an index may have changed its owner. */
+  #isLoaded(whole: WholeWrite | null, hasOthers: boolean): whole is WholeWrite {
+    return whole !== null && (!hasOthers || this.#program.rules(this.#write).indexes.length === 0);
+  }
+
+  // ------------------------------------------------------------------ rows
+
+  #refreshRows(whole: WholeWrite | null): number {
+    const likes = new Map<string, Likes>();
+    this.#rows.each((key) => {
+      const name = nameOfKey(key.subarray(0, hashBytes));
+      likes.set(name, { stored: (likes.get(name)?.stored ?? 0) + 1, wanted: 0 });
+    });
+    if (likes.size === 0 && whole !== null) return this.#fillRows(whole);
+    const width = this.#view.columns.length;
+    const missing: { readonly key: Uint8Array; readonly values: readonly Datum[] }[] = [];
+    let count = 0;
+    for (const { rows, selection, columns } of this.#program.batches(this.#run)) {
+      for (let index = 0; index < rows; index++) {
+        this.#rows.work();
+        const row = selection === null ? index : (selection[index] ?? 0);
+        const values: Datum[] = [];
+        for (let at = 0; at < width; at++) values.push(valueAt(columns, at, row));
+        const hash = hashOf(this.#rows.encodeView(values));
+        const name = nameOfKey(hash);
+        let like = likes.get(name);
+        if (like === undefined) {
+          if (likes.size >= rowsMax) throw tooLarge(this.#view.name);
+          like = { stored: 0, wanted: 0 };
+          likes.set(name, like);
+        }
+        if (like.wanted >= like.stored) missing.push({ key: likeKey(hash, like.wanted), values });
+        like.wanted += 1;
+      }
+      count += rows;
+    }
+    let hasOthers = false;
+    for (const [name, { stored, wanted }] of likes) {
+      for (let ordinal = stored - 1; ordinal >= wanted; ordinal--) {
+        hasOthers = true;
+        this.#rows.remove(likeKey(hashOfName(name), ordinal));
+      }
+    }
+    if (missing.length === 0) return count;
+    const target = this.#isLoaded(whole, hasOthers) ? this.#rowsBy({ ...this.#write, ...whole.load() }) : this.#rows;
+    for (const { key, values } of missing) target.insert(key, values);
+    return count;
+  }
+
+  /** All rows of a view that has none. */
+  #fillRows({ load, isApart }: WholeWrite): number {
+    const given = this.#program.batches(this.#run);
+    const batches = isApart ? given : copies(given);
+    const loading = load();
+    const { tenant } = this.#write;
+    const { storage, columns: shown } = this.#view.rows;
+    const write = { ...this.#write, ...loading };
+    const rows = this.#rowsBy(write);
+    const isPlain = this.#program.rules(this.#write).indexes.length === 0;
+    const codec = rowCodecOf(this.#view.rows);
+    const item = new Uint8Array(hashBytes + 4);
+    const key = new TableKey();
+    let count = 0;
+    for (const { rows: batchRows, selection, columns } of batches) {
+      for (let index = 0; index < batchRows; index++) {
+        rows.work();
+        const row = selection === null ? index : (selection[index] ?? 0);
+        if (isPlain) {
+          codec.begin();
+          for (let at = 0; at < shown.length; at++) codec.put(at, valueAt(columns, at, row));
+          const length = codec.end();
+          if (length >= 0 && length <= rowBytesMax) {
+            blake3Into(codec.rowBytes, length, item, 0, hashBytes);
+            const treeKey = key.item(tenant, storage, item);
+            if (loading.target.add(tableSpace.rows, storage, treeKey, true, codec.rowBytes, codec.rowView, length))
+              continue;
+          }
+        }
+        const values = shown.map((_column, at) => valueAt(columns, at, row));
+        rows.countBy(hashOf(rows.encodeView(values)), values, 1);
+      }
+      count += batchRows;
+      if (count > rowsMax) throw tooLarge(this.#view.name);
+    }
+    return count;
+  }
+
   #targetOf(targets: Map<string, Target>, row: readonly Datum[]): Target {
     const values = this.#stored(row);
-    const hash = hashOf(this.#rows.encode(values));
-    const name = nameOfHash(hash);
+    const hash = hashOf(this.#rows.encodeView(values));
+    const name = nameOfKey(hash);
     let target = targets.get(name);
     if (target === undefined) {
       if (targets.size >= rowsMax) throw tooLarge(this.#view.name);
@@ -77,27 +197,6 @@ export class ViewMaintenance {
       targets.set(name, target);
     }
     return target;
-  }
-
-  // ------------------------------------------------------------------ rows
-
-  #refreshRows(): void {
-    const targets = new Map<string, Target>();
-    for (const row of this.#program.rows(this.#run)) this.#targetOf(targets, row).count += 1;
-    const kept = new Map<string, number>();
-    const excess = [];
-    for (const { key, values } of rowsOf(this.#write, this.#view.rows)) {
-      this.#rows.work();
-      const name = nameOfHash(key.subarray(0, hashBytes));
-      const seen = kept.get(name) ?? 0;
-      if (seen < (targets.get(name)?.count ?? 0)) kept.set(name, seen + 1);
-      else excess.push({ key: key.slice(), values, from: 0 });
-    }
-    for (const row of excess) this.#rows.delete(row);
-    for (const [name, { hash, values, count }] of targets) {
-      const missing = count - (kept.get(name) ?? 0);
-      if (missing > 0) this.#rows.countBy(hash, values, missing);
-    }
   }
 
   #applyRows(): void {
@@ -115,47 +214,64 @@ export class ViewMaintenance {
   }
 
   /** All groups, as the tables are now. */
-  #computed(groups: Groups): Map<string, { readonly key: Uint8Array; readonly group: GroupState }> {
-    const found = new Map<string, { readonly key: Uint8Array; readonly group: GroupState }>();
-    const groupOf = (row: readonly Datum[]): GroupState => {
-      const name = groups.nameOf(row);
-      const known = found.get(name);
-      if (known !== undefined) return known.group;
-      if (found.size >= rowsMax) throw tooLarge(this.#view.name);
-      const group = groups.empty(row);
-      found.set(name, { key: groups.keyOf(row), group });
+  #computed(groups: Groups): Map<string | number, GatheredGroup> {
+    const found = new Map<string | number, GatheredGroup>();
+    const groupOf = (values: readonly Datum[]): GatheredGroup => {
+      const name = groups.nameOf(values);
+      let group = found.get(name);
+      if (group === undefined) {
+        if (found.size >= rowsMax) throw tooLarge(this.#view.name);
+        group = groups.gathered(values);
+        found.set(name, group);
+      }
       return group;
     };
     if (groups.isPlain) groupOf([]);
-    for (const row of this.#program.rows(this.#run)) groups.append(groupOf(row), row);
+    for (const { rows, selection, columns } of this.#program.batches(this.#run)) {
+      for (let index = 0; index < rows; index++) {
+        const row = selection === null ? index : (selection[index] ?? 0);
+        groupOf(groups.valuesAt(columns, row)).append(columns, row);
+      }
+    }
     return found;
   }
 
-  #refreshGroups(): void {
+  #refreshGroups(whole: WholeWrite | null): number {
     const { groups, show } = this.#groups();
-    const computed = new Map([...this.#computed(groups).values()].map((found) => [nameOfHash(found.key), found]));
-    const stored = [];
-    for (const { key, values } of rowsOf(this.#write, this.#view.rows)) {
-      this.#rows.work();
-      stored.push({ key: key.slice(), values, from: 0 });
+    const computed = new Map<string, { readonly key: Uint8Array; readonly values: readonly Datum[] }>();
+    for (const group of this.#computed(groups).values()) {
+      const key = groups.keyOf(group.values);
+      computed.set(nameOfKey(key), { key, values: show(group.state) });
     }
-    for (const row of stored) if (!computed.has(nameOfHash(row.key))) this.#rows.delete(row);
-    for (const row of stored) {
-      const name = nameOfHash(row.key);
+    const { size } = computed;
+    const gone: Uint8Array[] = [];
+    const changed: { readonly key: Uint8Array; readonly values: readonly Datum[] }[] = [];
+    this.#rows.each((key, bytes, from, length) => {
+      const name = nameOfKey(key);
       const found = computed.get(name);
-      if (found === undefined) continue;
+      if (found === undefined) {
+        gone.push(key.slice());
+        return;
+      }
       computed.delete(name);
-      this.#rows.update(row, show(found.group));
-    }
-    for (const { key, group } of computed.values()) this.#rows.insert(key, show(group));
+      const wanted = this.#rows.encodeView(found.values);
+      if (compareBytes(wanted, wanted.length, bytes.subarray(from, from + length), length) !== 0) changed.push(found);
+    });
+    for (const key of gone) this.#rows.remove(key);
+    for (const { key, values } of changed) this.#rows.replace(key, values);
+    if (computed.size === 0) return size;
+    const hasOthers = gone.length + changed.length > 0;
+    const target = this.#isLoaded(whole, hasOthers) ? this.#rowsBy({ ...this.#write, ...whole.load() }) : this.#rows;
+    for (const { key, values } of computed.values()) target.insert(key, values);
+    return size;
   }
 
   #applyGroups(): void {
     const { groups, show } = this.#groups();
     const width = this.#view.columns.length;
-    const touched = new Map<string, { readonly key: Uint8Array; group: GroupState }>();
+    const touched = new Map<string | number, { readonly key: Uint8Array; group: GroupState }>();
     for (const [sign, row] of this.#program.changes(this.#run)) {
-      const name = groups.nameOf(row);
+      const name = groups.nameOf(groups.valuesOf(row));
       let known = touched.get(name);
       if (known === undefined) {
         if (touched.size >= rowsMax) throw tooLarge(this.#view.name);
@@ -181,26 +297,45 @@ export class ViewMaintenance {
   }
 
   /** Groups of which something was taken that their states cannot give back. */
-  #computeAnew(groups: Groups, touched: Map<string, { readonly key: Uint8Array; group: GroupState }>): void {
+  #computeAnew(
+    groups: Groups,
+    touched: ReadonlyMap<string | number, { readonly key: Uint8Array; group: GroupState }>,
+  ): void {
     const open = [...touched].filter(([, { group }]) => group.states === null && groups.isThere(group));
     if (open.length > groupsOneByOneMax) {
       const computed = this.#computed(groups);
       for (const [name, known] of open) {
         const found = computed.get(name);
-        assert(found !== undefined && found.group.rows === known.group.rows, "a group has the rows that it counted");
-        known.group = found.group;
+        assert(found !== undefined && found.rows === known.group.rows, "a group has the rows that it counted");
+        known.group = found.state;
       }
       return;
     }
     for (const [name, known] of open) {
-      const group = groups.empty(known.group.values);
-      for (const row of this.#program.rowsOfGroup(this.#run, known.group.values)) {
-        if (groups.nameOf(row) === name) groups.append(group, row);
+      const group = groups.gathered(known.group.values);
+      for (const { rows, selection, columns } of this.#program.batchesOfGroup(this.#run, known.group.values)) {
+        for (let index = 0; index < rows; index++) {
+          const row = selection === null ? index : (selection[index] ?? 0);
+          if (groups.nameOf(groups.valuesAt(columns, row)) === name) group.append(columns, row);
+        }
       }
       assert(group.rows === known.group.rows, "a group has the rows that it counted");
-      known.group = group;
+      known.group = group.state;
     }
   }
+}
+
+function valueAt(columns: readonly ColumnVector[], at: number, row: number): Datum {
+  const column = columns[at];
+  assert(column !== undefined, "a row of the query has a value for each of the view's columns");
+  return readAt(column, row);
+}
+
+const copies = (batches: Iterable<RowBatch>): readonly RowBatch[] => Array.from(batches, copyOf);
+
+function hashOfName(name: string): Uint8Array {
+  assert(name.length === hashBytes, "a row of a view is named by its hash");
+  return Uint8Array.from(name, (char) => char.charCodeAt(0));
 }
 
 /** Rows or groups that one commit changes, or that a view has when it is computed as a whole. */

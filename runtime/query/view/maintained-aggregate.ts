@@ -14,7 +14,7 @@ import type { AggregateCall } from "../plan/plan.js";
 import { codecOf } from "../types/codecs.js";
 import { comparatorOf } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
-import { type Decimal, decimalFromInteger, decimalOf, decimalZero } from "../types/decimal.js";
+import { Decimal, decimalFromInteger, decimalOf, decimalZero } from "../types/decimal.js";
 import { add, divide, subtract } from "../types/decimal-arithmetic.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
@@ -26,11 +26,18 @@ export interface MaintainedAggregate {
   readonly empty: readonly Datum[];
   /** The state with one value more; null when the group is to be computed anew. */
   insert(state: readonly Datum[], value: Datum): readonly Datum[] | null;
-  /** The same while a group is computed anew, from all of its rows in their order. */
-  append(state: readonly Datum[], value: Datum): readonly Datum[];
+  /** For a group that is computed anew, from all of its rows in their order. */
+  gather(): Gathering;
   /** The state with one value less; null when the group is to be computed anew. */
   remove(state: readonly Datum[], value: Datum): readonly Datum[] | null;
   result(state: readonly Datum[]): Datum;
+}
+
+/** What an aggregate comes to, value by value. */
+export interface Gathering {
+  add(value: Datum): void;
+  /** The state by now. */
+  readonly state: readonly Datum[];
 }
 
 const int8 = sqlType(typeOid.int8);
@@ -67,16 +74,87 @@ function counted(countsAll: boolean): MaintainedAggregate {
     stateTypes: [int8],
     empty: [0],
     insert: (state, value) => change(state, value, 1),
-    append: (state, value) => change(state, value, 1),
+    gather: () => new GatheredCount(countsAll),
     remove: (state, value) => change(state, value, -1),
     result: (state) => countOf(state, 0),
   };
+}
+
+class GatheredCount implements Gathering {
+  readonly #countsAll: boolean;
+  #count = 0;
+
+  constructor(countsAll: boolean) {
+    this.#countsAll = countsAll;
+  }
+
+  add(value: Datum): void {
+    if (this.#countsAll || value !== null) this.#count += 1;
+  }
+
+  get state(): readonly Datum[] {
+    return [this.#count];
+  }
 }
 
 /** A value of any type that has sums, as an exact number. */
 function exactly(value: Value): Decimal {
   if (typeof value === "number" || typeof value === "bigint") return decimalFromInteger(value);
   return decimalOf(value);
+}
+
+/** Added to by values of one scale, as most sums are, without a number of its own for each. */
+class GatheredSum implements Gathering {
+  #rows = 0;
+  #sum: Decimal = decimalZero;
+  /** The sum of what has come since `#sum`, of its scale. */
+  #added = 0;
+  #atScale = 0;
+
+  add(value: Datum): void {
+    if (value === null) return;
+    const isNumber = typeof value === "number";
+    const scale = isNumber ? 0 : typeof value === "bigint" ? 0 : decimalOf(value).scale;
+    if (this.#rows > 0 && scale === this.#sum.scale && this.#sum.special === null) {
+      const coefficient = isNumber ? value : smallOf(value);
+      const added = this.#added + coefficient;
+      if (Number.isSafeInteger(added)) {
+        this.#added = added;
+        this.#rows += 1;
+        this.#atScale += 1;
+        return;
+      }
+    }
+    this.#settle();
+    const next = exactly(value);
+    const before = this.#sum;
+    this.#sum = this.#rows === 0 ? next : add(before, next);
+    const isMore = next.scale > before.scale || this.#rows === 0;
+    this.#rows += 1;
+    if (this.#sum.special !== null) this.#atScale = 0;
+    else if (isMore) this.#atScale = 1;
+    else if (next.scale === before.scale) this.#atScale += 1;
+  }
+
+  #settle(): void {
+    if (this.#added === 0) return;
+    this.#sum = add(this.#sum, new Decimal(BigInt(this.#added), this.#sum.scale));
+    this.#added = 0;
+  }
+
+  get state(): readonly Datum[] {
+    this.#settle();
+    return [this.#rows, this.#sum, this.#atScale];
+  }
+}
+
+/** The coefficient of a number whose digits are few; NaN for any other. */
+function smallOf(value: Value): number {
+  if (typeof value === "bigint") return Number.NaN;
+  const { coefficient, special } = decimalOf(value);
+  if (special !== null) return Number.NaN;
+  const small = Number(coefficient);
+  return Number.isSafeInteger(small) ? small : Number.NaN;
 }
 
 const bigintMax = 2n ** 63n - 1n;
@@ -96,7 +174,7 @@ function summed(name: "sum" | "avg", oid: number): MaintainedAggregate {
     stateTypes: [int8, sqlType(typeOid.numeric), int8],
     empty: [0, decimalZero, 0],
     insert,
-    append: insert,
+    gather: () => new GatheredSum(),
     remove(state, value) {
       if (value === null) return state;
       const removed = exactly(value);
@@ -147,11 +225,7 @@ function extreme(sign: 1 | -1, type: SqlType, text: TextContext): MaintainedAggr
       if (order > 0) return [value];
       return order === 0 && best !== null && !isSame(value, best) ? null : state;
     },
-    append(state, value) {
-      const best = bestOf(state);
-      if (value === null) return state;
-      return best === null || sign * compare(value, best) >= 0 ? [value] : state;
-    },
+    gather: () => new GatheredExtreme((value, best) => sign * compare(value, best) >= 0),
     remove(state, value) {
       const best = bestOf(state);
       if (value === null) return state;
@@ -160,4 +234,22 @@ function extreme(sign: 1 | -1, type: SqlType, text: TextContext): MaintainedAggr
     },
     result: bestOf,
   };
+}
+
+class GatheredExtreme implements Gathering {
+  readonly #isAsGood: (value: Value, best: Value) => boolean;
+  #best: Datum = null;
+
+  constructor(isAsGood: (value: Value, best: Value) => boolean) {
+    this.#isAsGood = isAsGood;
+  }
+
+  add(value: Datum): void {
+    if (value === null) return;
+    if (this.#best === null || this.#isAsGood(value, this.#best)) this.#best = value;
+  }
+
+  get state(): readonly Datum[] {
+    return [this.#best];
+  }
 }

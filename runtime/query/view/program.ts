@@ -8,14 +8,14 @@
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { RowRules } from "../bind/bound.js";
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../catalog/model.js";
-import type { QueryEnvironment } from "../engine.js";
+import type { QueryEnvironment, RowBatch } from "../engine.js";
 import { SqlError } from "../error.js";
 import { compileRow, rowsOfStream, runPlan } from "../execute/run.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode, ProjectNode } from "../plan/plan.js";
 import { planRows, type Statistics } from "../plan/planner.js";
 import { withInputs } from "../plan/rewrite.js";
-import { inputsOf } from "../plan/walk.js";
+import { inputsOf, mayTouchRows } from "../plan/walk.js";
 import type { TableSource } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import type { WritePorts } from "../write/ports.js";
@@ -121,20 +121,29 @@ export class ViewProgram {
     return this.#grouping;
   }
 
-  /** All rows, as the tables are now. */
-  *rows(run: ViewRun): Iterable<readonly Datum[]> {
-    const environment = { ...run.environment, source: run.after };
-    yield* rowsOfStream(runPlan(this.#whole.plan, this.#whole.outputs, environment));
+  /** All rows, as the tables are now. A batch is valid until the next one. */
+  batches(run: ViewRun): Iterable<RowBatch> {
+    return this.#batchesOf(this.#whole.plan, { ...run.environment, source: run.after });
   }
 
   /** Rows that are grouped under these values, as the tables are now. Every row, where one of them is NULL. */
-  *rowsOfGroup(run: ViewRun, values: readonly Datum[]): Iterable<readonly Datum[]> {
-    if (this.#ofGroup === null || values.includes(null)) {
-      yield* this.rows(run);
-      return;
+  batchesOfGroup(run: ViewRun, values: readonly Datum[]): Iterable<RowBatch> {
+    if (this.#ofGroup === null || values.includes(null)) return this.batches(run);
+    return this.#batchesOf(this.#ofGroup, { ...run.environment, source: run.after, parameters: values });
+  }
+
+  *#batchesOf(plan: PlanNode, environment: QueryEnvironment): Iterable<RowBatch> {
+    const stream = runPlan(plan, this.#whole.outputs, environment);
+    try {
+      for (let batch = stream.next(); batch !== null; batch = stream.next()) yield batch;
+    } finally {
+      stream.close();
     }
-    const environment = { ...run.environment, source: run.after, parameters: values };
-    yield* rowsOfStream(runPlan(this.#ofGroup, this.#whole.outputs, environment));
+  }
+
+  /** Whether computing it as a whole may change rows, or lock some. */
+  get mayTouchRows(): boolean {
+    return mayTouchRows(this.#whole.plan);
   }
 
   /** Rows that come (1) and go (-1) with the changes. The same row may do both. */

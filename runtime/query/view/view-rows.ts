@@ -6,11 +6,12 @@
  *
  * Rows that are alike are numbered from 0 without gaps, the last one goes first: how many there are is found by doubling and halving.
  */
-import { blake3 } from "../../crypto/blake3.js";
-import { TableKey, tableTree } from "../../store/table-trees.js";
+import { blake3Into } from "../../crypto/blake3.js";
+import { fromBytes, itemAt, TableKey, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
+import { compareBytes } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import type { StoredRow, TableWriter } from "../write/table-writer.js";
@@ -18,12 +19,13 @@ import type { StoredRow, TableWriter } from "../write/table-writer.js";
 export const hashBytes = 20;
 const ordinalMax = 0xffff_ffff;
 
-export const hashOf = (bytes: Uint8Array): Uint8Array => blake3(bytes, hashBytes);
+export function hashOf(bytes: Uint8Array): Uint8Array {
+  const hash = new Uint8Array(hashBytes);
+  blake3Into(bytes, bytes.length, hash, 0, hashBytes);
+  return hash;
+}
 
-/** One char a byte, to find hashes by. */
-export const nameOfHash = (hash: Uint8Array): string => String.fromCharCode(...hash);
-
-function likeKey(hash: Uint8Array, ordinal: number): Uint8Array {
+export function likeKey(hash: Uint8Array, ordinal: number): Uint8Array {
   assert(hash.length === hashBytes && ordinal >= 0 && ordinal < ordinalMax, "a row of a view is numbered");
   const key = new Uint8Array(hashBytes + 4);
   key.set(hash);
@@ -63,8 +65,27 @@ export class ViewRows {
     if (this.#worked % checkRows === 0) this.#ports.check();
   }
 
-  encode(values: readonly Datum[]): Uint8Array {
-    return this.#codec.encode(values);
+  /** Overwritten by the next call. */
+  encodeView(values: readonly Datum[]): Uint8Array {
+    return this.#codec.encodeView(values);
+  }
+
+  /**
+   * Tells of every row that is stored: its key, and its bytes, which begin at `from`. Both are valid until it returns, and nothing may be
+   * written meanwhile.
+   */
+  each(told: (key: Uint8Array, bytes: Uint8Array, from: number, length: number) => void): void {
+    const { tenant, reader } = this.#ports;
+    const first = this.#key.object(tenant, this.#storage).slice();
+    const cursor = reader.cursor(tableTree.rows);
+    const treeKey = new Uint8Array(512);
+    for (let isThere = cursor.seek(first); isThere; isThere = cursor.next()) {
+      const length = cursor.keyInto(treeKey);
+      if (!first.every((byte, at) => byte === treeKey[at])) return;
+      this.work();
+      const { valueBytes, valueStart, valueLength } = cursor;
+      told(treeKey.subarray(itemAt, length), valueBytes, valueStart + fromBytes, valueLength - fromBytes);
+    }
   }
 
   find(key: Uint8Array): StoredRow | null {
@@ -78,7 +99,25 @@ export class ViewRows {
 
   update(old: StoredRow, values: readonly Datum[]): void {
     this.work();
-    if (!isSame(this.encode(old.values), this.encode(values))) this.#writer.update(old, values);
+    const [before, after] = [this.#codec.encode(old.values), this.encodeView(values)];
+    if (compareBytes(before, before.length, after, after.length) !== 0) this.#writer.update(old, values);
+  }
+
+  /** Gives a row that is stored other values. */
+  replace(key: Uint8Array, values: readonly Datum[]): void {
+    this.work();
+    this.#writer.update(this.#there(key), values);
+  }
+
+  /** Takes away a row that is stored. */
+  remove(key: Uint8Array): void {
+    this.delete(this.#there(key));
+  }
+
+  #there(key: Uint8Array): StoredRow {
+    const row = this.find(key);
+    assert(row !== null, "a row that was walked over is there");
+    return row;
   }
 
   delete(old: StoredRow): void {
@@ -118,8 +157,4 @@ export class ViewRows {
       this.delete(row);
     }
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
