@@ -78,6 +78,31 @@ export function setPut(
   copyBytes(content, contentView, 0, contentLength, target, view, write + lengthBytes);
 }
 
+/** Bytes of a remove of an item of that length. */
+export const removeBytes = (itemLength: number): number => entryHeadBytes + itemLength;
+
+/** As `removeFact`, into memory that has room for it, from `at` on: the item is `itemBytes[itemFrom..]`. */
+export function setRemove(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  space: number,
+  object: number,
+  itemBytes: Uint8Array,
+  itemFrom: number,
+): void {
+  const itemLength = itemBytes.length - itemFrom;
+  assert(itemLength >= 0 && itemLength <= itemBytesMax, "an item of a table is within its limit");
+  assert(space === tableSpace.rows || space === tableSpace.index, "items of tables and indexes are removed by the row");
+  assert(at + removeBytes(itemLength) <= target.length, "a remove has room");
+  target[at] = space;
+  target[at + 1] = factAction.remove;
+  view.setUint32(at + 2, object, true);
+  view.setUint16(at + 6, itemLength, true);
+  for (let read = itemFrom, write = at + entryHeadBytes; read < itemBytes.length; read++, write++)
+    target[write] = itemBytes[read];
+}
+
 export function removeFact(out: ByteWriter, space: number, object: number, item: Uint8Array): void {
   assert(item.length <= itemBytesMax, "an item of a table is within its limit");
   assert(space !== tableSpace.sequences, "a sequence that is gone keeps its last state");

@@ -1,6 +1,7 @@
 /**
- * New rows of a transaction that came in numbers (COPY, an INSERT of many rows), in the form in which they are committed: entries of facts,
- * back to back, in parts that each fit one record. Nothing is made for a row beside its bytes.
+ * Rows that a transaction writes in numbers, in the form in which they are committed: entries of facts, back to back, in parts that each fit one
+ * record. Nothing is made for a row beside its bytes. They are new ones (COPY, an INSERT of many rows), or what a statement changes and removes
+ * of the state's (row-changes.ts): never both, so that whoever loads new ones finds no key in here that is not there.
  *
  *   lasts    the last key of each object, while its keys have come in ascending order: whatever is behind it is not in here
  *   places   where each entry lies, by a hash of its space, object and item: open addressing, half full at most. 0 is none, else
@@ -8,7 +9,14 @@
  *
  * Their keys are locked by being in here (lock-table.ts). Whoever reads the transaction's trees gets them as single entries (`pour`).
  */
-import { putBytes, SqlFactsReader, setPut } from "../../../runtime/kernel/sql-facts.js";
+import {
+  factAction,
+  putBytes,
+  removeBytes,
+  SqlFactsReader,
+  setPut,
+  setRemove,
+} from "../../../runtime/kernel/sql-facts.js";
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
 import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
@@ -71,8 +79,11 @@ export class LoadedRows implements LoadedEntries {
   /** Rows and entries of indexes. */
   entries = 0;
 
+  readonly kind: "new" | "changes";
+
   /** @param partBytes of a part at most */
-  constructor(tenant: number, { partBytes }: Pick<FactsLimits, "partBytes">) {
+  constructor(tenant: number, { partBytes }: Pick<FactsLimits, "partBytes">, kind: "new" | "changes" = "new") {
+    this.kind = kind;
     assert(tenant > 0, "rows that are loaded belong to a tenant of users");
     assert(partBytes < partSpan, "a place names a byte of a part");
     this.#tenant = tenant;
@@ -111,7 +122,21 @@ export class LoadedRows implements LoadedEntries {
     contentLength: number = content.length,
   ): void {
     assert(treeKey.length > itemAt, "what is loaded is an item of an object");
-    const bytes = putBytes(treeKey.length - itemAt, contentLength);
+    const part = this.#room(putBytes(treeKey.length - itemAt, contentLength));
+    setPut(part.bytes, part.view, part.length, space, object, treeKey, itemAt, content, contentView, contentLength);
+    this.#added(part, putBytes(treeKey.length - itemAt, contentLength), space, object, treeKey);
+  }
+
+  /** Adds that an entry of the state, whose key is not in here, goes. */
+  remove(space: number, object: number, treeKey: Uint8Array): void {
+    assert(treeKey.length > itemAt && this.kind === "changes", "what is removed is an item that was there");
+    const part = this.#room(removeBytes(treeKey.length - itemAt));
+    setRemove(part.bytes, part.view, part.length, space, object, treeKey, itemAt);
+    this.#added(part, removeBytes(treeKey.length - itemAt), space, object, treeKey);
+  }
+
+  /** The part that the next entry goes to. */
+  #room(bytes: number): Part {
     let part = this.#parts.at(-1);
     if (part === undefined || part.length + bytes > this.#partBytes) {
       assert(this.#parts.length < partsMax, "what is loaded is bounded by its transaction");
@@ -120,8 +145,11 @@ export class LoadedRows implements LoadedEntries {
       this.#parts.push(part);
     }
     if (part.length + bytes > part.bytes.length) part.grow(part.length + bytes);
+    return part;
+  }
+
+  #added(part: Part, bytes: number, space: number, object: number, treeKey: Uint8Array): void {
     const at = part.length;
-    setPut(part.bytes, part.view, at, space, object, treeKey, itemAt, content, contentView, contentLength);
     part.length += bytes;
     this.entries += 1;
     if (space === tableSpace.rows) this.rows += 1;
@@ -267,11 +295,13 @@ export class LoadedRows implements LoadedEntries {
     for (const last of this.#lasts) last.isAscending = false;
   }
 
-  pour(into: (tree: number, key: Uint8Array, value: Uint8Array) => void): void {
+  pour(into: (tree: number, key: Uint8Array, value: Uint8Array | null) => void): void {
     const reader = this.#reader;
     for (const { treeKey } of this.#all()) {
       const tree = reader.space === tableSpace.rows ? tableTree.rows : tableTree.index;
-      into(tree, treeKey.slice(), pending(reader.bytes.subarray(reader.contentFrom, reader.contentTo)));
+      const isPut = reader.action === factAction.put;
+      const value = isPut ? pending(reader.bytes.subarray(reader.contentFrom, reader.contentTo)) : null;
+      into(tree, treeKey.slice(), value);
     }
   }
 }

@@ -49,7 +49,11 @@ export class RowLoad implements LoadTarget {
     this.#tenant = tenant;
     this.#overlay = overlay;
     this.#locks = locks;
-    const { loaded } = overlay;
+    let { loaded } = overlay;
+    if (loaded instanceof LoadedRows && loaded.kind === "changes") {
+      overlay.settle();
+      loaded = null;
+    }
     if (loaded instanceof LoadedRows) this.rows = loaded;
     else {
       assert(loaded === null, "what is loaded in the shard has the shard's form");

@@ -49,6 +49,11 @@ export class StatementLocks implements RowLocks {
     if (owners.length > 0) throw new LockWait(owners, null);
   }
 
+  /** Whether the statement is a transaction of its own. */
+  get isAlone(): boolean {
+    return this.#owner === null;
+  }
+
   /** Locks keys that have come in numbers, and those that will come to them; a statement that stands alone has no need to. */
   lockKeys(keys: LockedKeys): void {
     if (this.#owner !== null) this.#locks.takeKeys(keys, this.#owner);

@@ -18,12 +18,14 @@ import type { QueryEnvironment, RowBatch } from "../../../runtime/query/engine.j
 import { atLoadPlace, notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { BoundExpression, ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
+import { mayTouchRows, mayWrite } from "../../../runtime/query/plan/walk.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
+import { manyChangesOf } from "../../../runtime/query/write/many-changes.js";
 import { type ModificationResult, modify, readsWhileWriting } from "../../../runtime/query/write/modification.js";
 import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
 import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-trees.js";
@@ -36,6 +38,7 @@ import type { Engine } from "../../sql/engine.js";
 import { Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { FactsLimits } from "./facts-limits.js";
+import { RowChanges } from "./row-changes.js";
 import type { Sequences } from "./sequences.js";
 import type { Session } from "./session.js";
 import type { StatementLocks } from "./statement-locks.js";
@@ -361,9 +364,28 @@ export class StatementRun {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
     // What others see is read faster than what a transaction sees; as long as it has written no rows, both are the same.
-    if (this.#before === null && !this.#parts.transaction.overlay.hasRows) this.#readState();
-    else if (readsWhileWriting(modification)) this.#readBefore();
+    if (this.#before === null && !this.#parts.transaction.overlay.hasRows) {
+      this.#readState();
+      const count = this.#changeMany(modification, environment);
+      if (count !== null) return { count, rows: [] };
+    } else if (readsWhileWriting(modification)) this.#readBefore();
     return modify(modification, this.rowsOf(modification.plan, environment), this.#ports);
+  }
+
+  /** A statement that changes rows of the state and is done with each of them by itself; null when it has to take the general way. */
+  #changeMany(modification: BoundModification, environment: QueryEnvironment): number | null {
+    const { transaction, locks } = this.#parts;
+    const { isolation, snapshot } = transaction;
+    // Rows that are updated within a transaction are locked by their names, as those who refer to them may go on.
+    if (isolation === "serializable" || snapshot >= 0 || (modification.kind === "update" && !locks.isAlone))
+      return null;
+    const { plan } = modification;
+    if (mayWrite(plan)) return null;
+    const change = manyChangesOf(modification, this.#ports);
+    if (change === null) return null;
+    const rows = this.rowsOf(plan, environment);
+    const given = mayTouchRows(plan) ? [...rows] : rows;
+    return change(given, new RowChanges(modification.table, this.#parts));
   }
 
   /** A change in a WITH is one of several of its statement, of which none sees what another writes. */

@@ -418,6 +418,10 @@ export const subplanOf = (
   return { form, plan, columns, test, equalities, outer: [...outer], planOuter, isVolatile: isPlanVolatile(plan) };
 };
 
+/** Whether a plan changes rows while it runs: a statement's own, as a subquery cannot. */
+export const mayWrite = (plan: PlanNode): boolean =>
+  plan.kind === "modification" || plan.kind === "withModifications" || inputsOf(plan).some(mayWrite);
+
 /** Whether a plan may change or lock rows while it runs; yes of every one with a subquery, which is not looked into. */
 export function mayTouchRows(plan: PlanNode): boolean {
   if (plan.kind === "modification" || plan.kind === "withModifications" || plan.kind === "lock") return true;

@@ -25,7 +25,10 @@ import type { LockWaitPolicy, RowExpression, WritePorts } from "./ports.js";
 import { constraintOf, isShared, keyPrefix } from "./unique-keys.js";
 
 /** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
-const rowBytesMax = 1023 * 1024;
+export const rowBytesMax: number = 1023 * 1024;
+
+export const rowTooBig = (bytes: number): SqlError =>
+  new SqlError("54000", `row is too big: size ${bytes}, maximum size ${rowBytesMax}`);
 
 /** Rows between two looks at whether the statement is to end. */
 const checkRows = 500;
@@ -294,9 +297,7 @@ export class TableWriter {
 
   #putRow(treeKey: Uint8Array, values: readonly Datum[]): void {
     const row = this.#codec.encode(values);
-    if (row.length > rowBytesMax) {
-      throw new SqlError("54000", `row is too big: size ${row.length}, maximum size ${rowBytesMax}`);
-    }
+    if (row.length > rowBytesMax) throw rowTooBig(row.length);
     this.#ports.overlay.set(tableTree.rows, treeKey, pending(row));
   }
 
@@ -374,7 +375,7 @@ export class TableWriter {
 }
 
 /** Whether a change of a row may change its entry in an index: what has not changed is the same value, not an equal one. */
-const isTouched = (index: IndexDefinition, before: readonly Datum[], after: readonly Datum[]): boolean =>
+export const isTouched = (index: IndexDefinition, before: readonly Datum[], after: readonly Datum[]): boolean =>
   index.predicate !== null ||
   index.keys.some(({ column }) => column === 0 || (before[column - 1] ?? null) !== (after[column - 1] ?? null));
 

@@ -1,0 +1,193 @@
+/**
+ * UPDATE and DELETE of rows of the state, many or one, where each row is a matter of its own: no key moves, nobody refers to what goes, no entry
+ * of an index can be in the way of another's. Then a row is read, and what becomes of it is written, without a name for it or its entries, and
+ * rows are read while others are written.
+ *
+ * The general way (modification.ts) is what all else takes, and is this one's twin.
+ */
+import { fromBytes, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import type { BoundDelete, BoundModification, BoundUpdate } from "../bind/bound.js";
+import type { Catalog, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { indexEntryView } from "../table/index-keys.js";
+import { compareBytes } from "../table/key-buffer.js";
+import { rowCodecOf } from "../table/row-codec.js";
+import type { Datum } from "../types/datum.js";
+import type { LockStrength, WritePorts } from "./ports.js";
+import { isTouched, rowBytesMax, rowTooBig, TableWriter } from "./table-writer.js";
+
+/** The state's rows, and where changes of them go. */
+export interface ChangeTarget {
+  readonly state: TreeReader;
+  /** Whether a row is to be changed: false for one that the statement has changed. Throws what has to be waited for. */
+  claim(treeKey: Uint8Array, strength: LockStrength): boolean;
+  /** A row that was claimed stays as it is. */
+  keep(treeKey: Uint8Array): void;
+  put(space: number, object: number, treeKey: Uint8Array, content: Uint8Array): void;
+  remove(space: number, object: number, treeKey: Uint8Array): void;
+}
+
+/** Changes the rows that a plan yields; how many. */
+export type ManyChanges = (rows: Iterable<readonly Datum[]>, target: ChangeTarget) => number;
+
+/** Rows between two looks at whether the statement is to end. */
+const checkRows = 500;
+
+/** Null for a statement that has to take the general way. */
+export function manyChangesOf(modification: BoundModification, ports: WritePorts): ManyChanges | null {
+  if (modification.kind !== "update" && modification.kind !== "delete") return null;
+  const { returning, checkOptions, table, key, plan } = modification;
+  if (returning !== null || checkOptions.length > 0) return null;
+  const one = modification.kind === "delete" ? deleting(modification, ports) : updating(modification, ports);
+  if (one === null) return null;
+  const keyPlace = plan.columns.findIndex(({ id }) => id === key);
+  assert(keyPlace >= 0, "what a modification reads is in its plan's columns");
+  const treeKeys = new TableKey();
+  return (rows, target) => {
+    let [seen, count] = [0, 0];
+    for (const planned of rows) {
+      seen += 1;
+      if (seen % checkRows === 0) ports.check();
+      const rowKey = planned[keyPlace];
+      assert(rowKey instanceof Uint8Array, "a row key is bytes");
+      const treeKey = treeKeys.item(ports.tenant, table.storage, rowKey);
+      if (!target.claim(treeKey, one.strength)) continue;
+      const isThere = target.state.get(tableTree.rows, treeKey);
+      assert(isThere, "a row that a plan names is in the state that it reads");
+      one.change(planned, rowKey, treeKey, target);
+      count += 1;
+    }
+    return count;
+  };
+}
+
+interface RowChange {
+  readonly strength: LockStrength;
+  /** Changes the row that the state shows. */
+  change(planned: readonly Datum[], rowKey: Uint8Array, treeKey: Uint8Array, target: ChangeTarget): void;
+}
+
+/** The entry of a row in one index. */
+interface EntryOf {
+  readonly index: IndexDefinition;
+  /** Values of its keys, of a row's values by column number - 1; null for a row that has no entry. */
+  keysOf(values: readonly Datum[]): readonly Datum[] | null;
+}
+
+/** All but the primary key's, which is the rows' own tree. */
+function entriesOf({ rules, table }: BoundUpdate | BoundDelete, ports: WritePorts): readonly EntryOf[] {
+  const live = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
+  const imageOf = (values: readonly Datum[]): readonly Datum[] => live.map((number) => values[number - 1] ?? null);
+  return rules.indexes
+    .filter(({ index }) => !index.isPrimary)
+    .map(({ index, keys, predicate }): EntryOf => {
+      if (isOfColumns(index)) {
+        const columns = index.keys.map(({ column }) => column);
+        return { index, keysOf: (values) => columns.map((number) => values[number - 1] ?? null) };
+      }
+      const computed = keys.map((expression) => ports.compile(expression, rules.rowIds));
+      const holds = predicate === null ? null : ports.compile(predicate, rules.rowIds);
+      const keysOf = (values: readonly Datum[]): readonly Datum[] | null => {
+        const image = imageOf(values);
+        return holds !== null && holds(image) !== true ? null : computed.map((expression) => expression(image));
+      };
+      return { index, keysOf };
+    });
+}
+
+const isOfColumns = ({ predicate, keys }: IndexDefinition): boolean =>
+  predicate === null && keys.every(({ column }) => column > 0);
+
+// ---- DELETE
+
+function deleting(statement: BoundDelete, ports: WritePorts): RowChange | null {
+  const { table } = statement;
+  if (ports.catalog.referencing(table.oid).length > 0) return null;
+  const entries = entriesOf(statement, ports);
+  const { places } = rowCodecOf(table);
+  const codec = rowCodecOf(table);
+  // Of keys that are columns these are read, and no other.
+  const isRead = (number: number): boolean =>
+    entries.some(({ index }) => !isOfColumns(index) || index.keys.some(({ column }) => column === number));
+  const read = places.filter(({ number }) => isRead(number));
+  const values: Datum[] = places.map(() => null);
+  const entryKey = new TableKey();
+  const change: RowChange["change"] = (_planned, rowKey, treeKey, target) => {
+    const { valueBytes, valueView, valueStart } = target.state;
+    for (const place of read)
+      values[place.number - 1] = codec.read(valueBytes, valueView, valueStart + fromBytes, place);
+    target.remove(tableSpace.rows, table.storage, treeKey);
+    for (const { index, keysOf } of entries) {
+      const keys = keysOf(values);
+      if (keys === null) continue;
+      const { item } = indexEntryView(index, keys, rowKey);
+      target.remove(tableSpace.index, index.storage, entryKey.item(ports.tenant, index.storage, item));
+    }
+  };
+  return { strength: "update", change };
+}
+
+// ---- UPDATE
+
+function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
+  const { table, plan, assignments, rules } = statement;
+  const columns = assignments.map(({ column }) => column);
+  const written = new Set([...columns, ...rules.generated.map(({ column }) => column)]);
+  if (!isOwnMatter(table, ports.catalog, written)) return null;
+  // An entry of a key that was written, or of what is computed, may move.
+  const entries = entriesOf(statement, ports).filter(
+    ({ index }) => !isOfColumns(index) || index.keys.some(({ column }) => written.has(column)),
+  );
+  // Its place may be another row's, which may leave it.
+  if (entries.some(({ index }) => index.isUnique)) return null;
+  const places = assignments.map(({ id }) => plan.columns.findIndex((column) => column.id === id));
+  assert(!places.includes(-1), "what a modification reads is in its plan's columns");
+  const codec = rowCodecOf(table);
+  const writer = new TableWriter(table, rules, ports, statement.given);
+  const entryKey = new TableKey();
+  const change: RowChange["change"] = (planned, rowKey, treeKey, target) => {
+    const { valueBytes, valueView, valueStart, valueLength } = target.state;
+    const old = codec.decode(valueBytes, valueView, valueStart + fromBytes);
+    const next = [...old];
+    for (let at = 0; at < columns.length; at++) next[(columns[at] ?? 0) - 1] = planned[places[at] ?? -1] ?? null;
+    writer.prepare(next, columns);
+    const content = codec.encodeView(next);
+    if (content.length > rowBytesMax) throw rowTooBig(content.length);
+    const stored = valueBytes.subarray(valueStart + fromBytes, valueStart + valueLength);
+    if (compareBytes(content, content.length, stored, stored.length) === 0) {
+      target.keep(treeKey);
+      return;
+    }
+    target.put(tableSpace.rows, table.storage, treeKey, content);
+    for (const { index, keysOf } of entries) {
+      if (!isTouched(index, old, next)) continue;
+      const [before, after] = [keysOf(old), keysOf(next)];
+      // The row's key ends the item: only the row itself can have had it.
+      const gone = before === null ? null : indexEntryView(index, before, rowKey).item.slice();
+      const come = after === null ? null : indexEntryView(index, after, rowKey);
+      if (gone !== null && come !== null && compareBytes(gone, gone.length, come.item, come.item.length) === 0)
+        continue;
+      if (come !== null) {
+        const key = entryKey.item(ports.tenant, index.storage, come.item);
+        target.put(tableSpace.index, index.storage, key, come.content);
+      }
+      if (gone !== null)
+        target.remove(tableSpace.index, index.storage, entryKey.item(ports.tenant, index.storage, gone));
+    }
+  };
+  // No unique key is written, so that those who refer to the row are not kept out.
+  return { strength: "noKeyUpdate", change };
+}
+
+/** Whether rows keep their keys, lead where they led, and nobody refers to what is written. */
+function isOwnMatter(table: TableDefinition, catalog: Catalog, written: ReadonlySet<number>): boolean {
+  const isWritten = (number: number): boolean => written.has(number);
+  return (
+    !table.keyColumns.some(isWritten) &&
+    table.constraints.every((constraint) => constraint.kind !== "foreignKey" || !constraint.columns.some(isWritten)) &&
+    catalog
+      .referencing(table.oid)
+      .every(({ constraint }) => constraint.kind !== "foreignKey" || !constraint.referencedColumns.some(isWritten))
+  );
+}
