@@ -23,6 +23,13 @@ const definitions = [
   "INSERT INTO parent SELECT g, g FROM generate_series(1, 20) g",
   "INSERT INTO t (a, b, v, n, w, d) SELECT g, 'k' || g % 5, g, g / 4.0, CASE WHEN g % 7 > 0 THEN 'W' || g % 30 END, 1 + g % 20 FROM generate_series(1, 600) g",
   "INSERT INTO plain SELECT g, 'w' || g % 9 FROM generate_series(1, 300) g",
+  "CREATE TABLE boss (id int PRIMARY KEY, up int REFERENCES boss ON DELETE CASCADE, k numeric UNIQUE)",
+  "CREATE TABLE staff (id int, boss int REFERENCES boss ON DELETE CASCADE, k numeric REFERENCES boss (k) ON DELETE CASCADE)",
+  "CREATE INDEX ON staff (boss, id)",
+  "CREATE TABLE own (id int PRIMARY KEY, up int REFERENCES own)",
+  "INSERT INTO boss SELECT g, CASE WHEN g > 5 THEN g / 5 END, CASE WHEN g % 9 > 0 THEN g / 2.0 END FROM generate_series(1, 200) g",
+  "INSERT INTO staff SELECT g, 1 + g % 200, CASE WHEN g % 4 = 0 THEN (1 + g % 8) / 2.0 END FROM generate_series(1, 400) g",
+  "INSERT INTO own SELECT g, CASE WHEN g > 10 THEN g - g % 10 END FROM generate_series(1, 200) g",
   "ALTER TABLE t ADD COLUMN late int DEFAULT 7",
   "ALTER TABLE plain ADD COLUMN late text",
 ];
@@ -36,7 +43,11 @@ function statementOf(random: Random): string {
     `w = 'W${k}'`,
     `v % ${m} < 2 AND w IS NULL`,
   ]);
-  const kind = random.next(10);
+  const kind = random.next(14);
+  if (kind === 10) return `DELETE FROM boss WHERE id % 40 = ${random.next(40)} OR id = ${random.next(9)}`;
+  if (kind === 11) return `DELETE FROM own WHERE id BETWEEN ${k * 10} AND ${k * 10 + 7 + random.next(5)}`;
+  if (kind === 12) return `DELETE FROM parent WHERE id = ${random.next(30)}`;
+  if (kind === 13) return `DELETE FROM staff WHERE id % 20 = ${random.next(20)}`;
   if (kind < 3) return `DELETE FROM ${table} WHERE ${where}`;
   if (kind === 3)
     return `DELETE FROM ${table} USING generate_series(${k}, ${k + 5}) s(i), generate_series(1, 2) WHERE v % 40 = s.i`;
@@ -74,19 +85,26 @@ for (const seed of [1, 2, 3, 4]) {
     const rigs = [new ShardRig(), new ShardRig()] as const;
     const [straight, general] = [rigs[0].session(), rigs[1].session()];
     for (const text of definitions) for (const session of [straight, general]) session.rows(text);
-    let [changed, refused] = [0, 0];
-    for (let at = 0; at < 40; at += 1) {
+    let [changed, refused, referred] = [0, 0, 0];
+    for (let at = 0; at < 48; at += 1) {
       const text = statementOf(random);
       const given = cameTo(straight, text);
       t.is(given, cameTo(general, `${text} RETURNING 1`), text);
       if (/ [1-9]/.test(given)) changed += 1;
       if (/^\d/.test(given)) refused += 1;
+      if (/FROM (boss|own|parent)/.test(text)) referred += 1;
       t.deepEqual(held(rigs[0]), held(rigs[1]), text);
       if (at % 8 === 7)
-        for (const session of [straight, general])
+        for (const session of [straight, general]) {
+          session.rows(`INSERT INTO parent VALUES (${100 + at}, 1)`);
+          session.rows(`INSERT INTO boss SELECT max(id) + 1, min(id), NULL FROM boss`);
           session.rows(`INSERT INTO t (a, b, v, w) SELECT max(a) + 1, 'n', ${at}, 'W1' FROM t`);
+        }
     }
-    t.true(changed > 10 && refused > 0, `${changed} changed something, ${refused} were refused`);
+    t.true(
+      changed > 10 && refused > 0 && referred > 5,
+      `${changed} changed, ${refused} refused, ${referred} referred to`,
+    );
     t.is(dump(rigs[0].shard.replay().state), dump(rigs[0].shard.state), "replay equals live");
   });
 }
@@ -150,6 +168,35 @@ test("rows that are removed or changed at once wait for those who have locked th
   one.rollback();
   const late = two.late();
   t.is(late?.kind === "rows" ? late.tag : null, "UPDATE 1");
+});
+
+test("a cascade that goes straight into the record is as far-reaching as one that does not, and waits for the same locks", (t) => {
+  const rig = new ShardRig();
+  const [one, two] = [rig.session(), rig.session()];
+  one.rows("CREATE TABLE a (id int PRIMARY KEY)");
+  one.rows("CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE)");
+  one.rows(
+    "CREATE TABLE c (id int PRIMARY KEY, b int REFERENCES b ON DELETE CASCADE, a int REFERENCES a ON DELETE CASCADE)",
+  );
+  one.rows("CREATE INDEX ON c (b)");
+  one.rows("INSERT INTO a SELECT generate_series(1, 50)");
+  one.rows("INSERT INTO b SELECT g, 1 + g % 50 FROM generate_series(1, 200) g");
+  one.rows("INSERT INTO c SELECT g, 1 + g % 200, 1 + g % 50 FROM generate_series(1, 600) g");
+  two.begin();
+  two.rows("SELECT 1 FROM c WHERE id = 7 FOR UPDATE");
+  t.is(one.run("DELETE FROM a WHERE id BETWEEN 5 AND 10").kind, "waits");
+  two.commit();
+  const late = one.late();
+  t.is(late?.kind === "rows" ? late.tag : null, "DELETE 6");
+  t.deepEqual(one.rows("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b), count(*) FROM c"), [
+    ["44", "176", "516"],
+  ]);
+  t.deepEqual(one.rows("SELECT count(*) FROM c WHERE b NOT IN (SELECT id FROM b) OR a NOT IN (SELECT id FROM a)"), [
+    ["0"],
+  ]);
+  t.is(cameTo(one, "DELETE FROM a"), "DELETE 44");
+  t.deepEqual(one.rows("SELECT (SELECT count(*) FROM b), count(*) FROM c"), [["0", "0"]]);
+  t.is(dump(rig.shard.replay().state), dump(rig.shard.state), "replay equals live");
 });
 
 test("what goes straight into the record becomes single entries only when somebody asks", (t) => {

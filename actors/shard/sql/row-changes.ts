@@ -54,6 +54,10 @@ export class RowChanges implements ChangeTarget {
     return true;
   }
 
+  has(treeKey: Uint8Array): boolean {
+    return this.#rows.has(tableTree.rows, treeKey);
+  }
+
   keep(treeKey: Uint8Array): void {
     this.#same.add(nameOfKey(treeKey));
   }

@@ -381,7 +381,9 @@ export class StatementRun {
       return null;
     const { plan } = modification;
     if (mayWrite(plan)) return null;
-    const change = manyChangesOf(modification, this.#ports);
+    const { state, request, position } = this.#parts;
+    const source = new TreeTableSource(state, request.tenant, position, false, { past: state });
+    const change = manyChangesOf(modification, { ...this.#ports, reader: state, source });
     if (change === null) return null;
     const rows = this.rowsOf(plan, environment);
     const given = mayTouchRows(plan) ? [...rows] : rows;

@@ -72,6 +72,10 @@ export interface IndexEntry {
 export const isUniqueKey = ({ isUnique, nullsAreEqual }: IndexDefinition, values: readonly Datum[]): boolean =>
   isUnique && (nullsAreEqual === true || !values.includes(null));
 
+/** Whether the keys are values of columns as they are, of every row. */
+export const isOfColumns = ({ predicate, keys }: IndexDefinition): boolean =>
+  predicate === null && keys.every(({ column }) => column > 0);
+
 /** The entry of one row. `values` are those of the index's keys. */
 export function indexEntry(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
   const entry = indexEntryView(index, values, rowKey);

@@ -46,8 +46,16 @@ class OverlayTree {
   }
 }
 
+/** Most keys fit: what is made a string of in here needs no view of its own. */
+const nameBytes = Buffer.alloc(1_024);
+
 /** One char a byte: the order of such strings is the order of the bytes. */
-export const nameOfKey = (key: Uint8Array): string => String.fromCharCode.apply(null, key as unknown as number[]);
+export function nameOfKey(key: Uint8Array): string {
+  const { length } = key;
+  if (length > nameBytes.length) return Buffer.from(key).toString("latin1");
+  for (let at = 0; at < length; at++) nameBytes[at] = key[at] ?? 0;
+  return nameBytes.toString("latin1", 0, length);
+}
 
 export interface OverlayChange {
   readonly tree: number;

@@ -1,6 +1,6 @@
 /**
- * UPDATE and DELETE of rows of the state, many or one, where each row is a matter of its own: no key moves, nobody refers to what goes, no entry
- * of an index can be in the way of another's. Then a row is read, and what becomes of it is written, without a name for it or its entries, and
+ * UPDATE and DELETE of rows of the state, many or one, where each row is a matter of its own: no key moves, no entry of an index can be in the way
+ * of another's, and of what refers to a row that goes either nothing may be left, or all goes too. Then a row is read, and what becomes of it is written, without a name for it or its entries, and
  * rows are read while others are written.
  *
  * The general way (modification.ts) is what all else takes, and is this one's twin.
@@ -9,12 +9,14 @@ import { fromBytes, TableKey, tableSpace, tableTree } from "../../store/table-tr
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { BoundDelete, BoundModification, BoundUpdate } from "../bind/bound.js";
-import type { Catalog, IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { indexEntryView } from "../table/index-keys.js";
+import type { Catalog, TableDefinition } from "../catalog/model.js";
+import { indexEntryView, isOfColumns } from "../table/index-keys.js";
 import { compareBytes } from "../table/key-buffer.js";
 import { rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
+import { isRemovable, ManyRemovals } from "./many-removals.js";
 import type { LockStrength, WritePorts } from "./ports.js";
+import { entriesOf } from "./row-entries.js";
 import { isTouched, rowBytesMax, rowTooBig, TableWriter } from "./table-writer.js";
 
 /** The state's rows, and where changes of them go. */
@@ -22,6 +24,8 @@ export interface ChangeTarget {
   readonly state: TreeReader;
   /** Whether a row is to be changed: false for one that the statement has changed. Throws what has to be waited for. */
   claim(treeKey: Uint8Array, strength: LockStrength): boolean;
+  /** Whether a row was changed. */
+  has(treeKey: Uint8Array): boolean;
   /** A row that was claimed stays as it is. */
   keep(treeKey: Uint8Array): void;
   put(space: number, object: number, treeKey: Uint8Array, content: Uint8Array): void;
@@ -34,7 +38,7 @@ export type ManyChanges = (rows: Iterable<readonly Datum[]>, target: ChangeTarge
 /** Rows between two looks at whether the statement is to end. */
 const checkRows = 500;
 
-/** Null for a statement that has to take the general way. */
+/** Null for a statement that has to take the general way. @param ports whose source reads the state */
 export function manyChangesOf(modification: BoundModification, ports: WritePorts): ManyChanges | null {
   if (modification.kind !== "update" && modification.kind !== "delete") return null;
   const { returning, checkOptions, table, key, plan } = modification;
@@ -58,6 +62,7 @@ export function manyChangesOf(modification: BoundModification, ports: WritePorts
       one.change(planned, rowKey, treeKey, target);
       count += 1;
     }
+    one.settle(target);
     return count;
   };
 }
@@ -66,69 +71,20 @@ interface RowChange {
   readonly strength: LockStrength;
   /** Changes the row that the state shows. */
   change(planned: readonly Datum[], rowKey: Uint8Array, treeKey: Uint8Array, target: ChangeTarget): void;
+  /** All rows of the statement are changed. */
+  settle(target: ChangeTarget): void;
 }
 
-/** The entry of a row in one index. */
-interface EntryOf {
-  readonly index: IndexDefinition;
-  /** Values of its keys, of a row's values by column number - 1; null for a row that has no entry. */
-  keysOf(values: readonly Datum[]): readonly Datum[] | null;
-}
-
-/** All but the primary key's, which is the rows' own tree. */
-function entriesOf({ rules, table }: BoundUpdate | BoundDelete, ports: WritePorts): readonly EntryOf[] {
-  const live = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
-  const imageOf = (values: readonly Datum[]): readonly Datum[] => live.map((number) => values[number - 1] ?? null);
-  return rules.indexes
-    .filter(({ index }) => !index.isPrimary)
-    .map(({ index, keys, predicate }): EntryOf => {
-      if (isOfColumns(index)) {
-        const columns = index.keys.map(({ column }) => column);
-        return { index, keysOf: (values) => columns.map((number) => values[number - 1] ?? null) };
-      }
-      const computed = keys.map((expression) => ports.compile(expression, rules.rowIds));
-      const holds = predicate === null ? null : ports.compile(predicate, rules.rowIds);
-      const keysOf = (values: readonly Datum[]): readonly Datum[] | null => {
-        const image = imageOf(values);
-        return holds !== null && holds(image) !== true ? null : computed.map((expression) => expression(image));
-      };
-      return { index, keysOf };
-    });
-}
-
-const isOfColumns = ({ predicate, keys }: IndexDefinition): boolean =>
-  predicate === null && keys.every(({ column }) => column > 0);
-
-// ---- DELETE
-
-function deleting(statement: BoundDelete, ports: WritePorts): RowChange | null {
-  const { table } = statement;
-  if (ports.catalog.referencing(table.oid).length > 0) return null;
-  const entries = entriesOf(statement, ports);
-  const { places } = rowCodecOf(table);
-  const codec = rowCodecOf(table);
-  // Of keys that are columns these are read, and no other.
-  const isRead = (number: number): boolean =>
-    entries.some(({ index }) => !isOfColumns(index) || index.keys.some(({ column }) => column === number));
-  const read = places.filter(({ number }) => isRead(number));
-  const values: Datum[] = places.map(() => null);
-  const entryKey = new TableKey();
-  const change: RowChange["change"] = (_planned, rowKey, treeKey, target) => {
-    const { valueBytes, valueView, valueStart } = target.state;
-    for (const place of read)
-      values[place.number - 1] = codec.read(valueBytes, valueView, valueStart + fromBytes, place);
-    target.remove(tableSpace.rows, table.storage, treeKey);
-    for (const { index, keysOf } of entries) {
-      const keys = keysOf(values);
-      if (keys === null) continue;
-      const { item } = indexEntryView(index, keys, rowKey);
-      target.remove(tableSpace.index, index.storage, entryKey.item(ports.tenant, index.storage, item));
-    }
+function deleting({ table, rules }: BoundDelete, ports: WritePorts): RowChange | null {
+  if (!isRemovable(table, ports)) return null;
+  const removals = new ManyRemovals(ports);
+  const remove = removals.of(table, rules);
+  return {
+    strength: "update",
+    change: (_planned, rowKey, treeKey, target) => remove(rowKey, treeKey, target),
+    settle: (target) => removals.settle(target),
   };
-  return { strength: "update", change };
 }
-
-// ---- UPDATE
 
 function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
   const { table, plan, assignments, rules } = statement;
@@ -136,7 +92,7 @@ function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
   const written = new Set([...columns, ...rules.generated.map(({ column }) => column)]);
   if (!isOwnMatter(table, ports.catalog, written)) return null;
   // An entry of a key that was written, or of what is computed, may move.
-  const entries = entriesOf(statement, ports).filter(
+  const entries = entriesOf(table, rules, ports).filter(
     ({ index }) => !isOfColumns(index) || index.keys.some(({ column }) => written.has(column)),
   );
   // Its place may be another row's, which may leave it.
@@ -177,7 +133,7 @@ function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
     }
   };
   // No unique key is written, so that those who refer to the row are not kept out.
-  return { strength: "noKeyUpdate", change };
+  return { strength: "noKeyUpdate", change, settle: () => {} };
 }
 
 /** Whether rows keep their keys, lead where they led, and nobody refers to what is written. */

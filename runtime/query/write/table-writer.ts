@@ -10,7 +10,14 @@ import type { RowRules } from "../bind/bound.js";
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import { domainViolated } from "../functions/domain-check.js";
-import { indexContent, indexEntry, isUniqueKey, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
+import {
+  indexContent,
+  indexEntryView,
+  isOfColumns,
+  isUniqueKey,
+  rowKeyCodecOf,
+  rowNumberKey,
+} from "../table/index-keys.js";
 import { compareBytes } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
@@ -38,6 +45,8 @@ export interface StoredRow {
   readonly values: readonly Datum[];
   /** Position that wrote it; 0 for the transaction itself. */
   readonly from: number;
+  /** Its key in the trees, where that is at hand. */
+  readonly treeKey?: Uint8Array;
 }
 
 export interface Conflict {
@@ -47,6 +56,8 @@ export interface Conflict {
 
 interface IndexWork {
   readonly index: IndexDefinition;
+  /** Numbers of the columns whose values its keys are as they are; null for keys that are computed, and for a part of the rows. */
+  readonly columns: readonly number[] | null;
   readonly keys: readonly RowExpression[];
   readonly predicate: RowExpression | null;
 }
@@ -112,6 +123,7 @@ export class TableWriter {
       .filter(({ index }) => !index.isPrimary)
       .map(({ index, keys, predicate }) => ({
         index,
+        columns: isOfColumns(index) ? index.keys.map(({ column }) => column) : null,
         keys: keys.map(compile),
         predicate: predicate === null ? null : compile(predicate),
       }));
@@ -183,20 +195,24 @@ export class TableWriter {
     if (!reader.get(tableTree.rows, treeKey)) return null;
     const { valueBytes, valueView, valueStart } = reader;
     const from = positionAt(valueView, valueStart);
-    return { key: rowKey, values: this.#codec.decode(valueBytes, valueView, valueStart + 8), from };
+    return { key: rowKey, values: this.#codec.decode(valueBytes, valueView, valueStart + 8), from, treeKey };
   }
 
   #place(values: readonly Datum[], rowKey: Uint8Array, indexes: readonly IndexWork[] = this.#indexes): Placed[] {
     if (indexes.length === 0) return [];
-    const image = this.image(values);
+    let image: readonly Datum[] | null = null;
     const placed: Placed[] = [];
-    for (const { index, keys, predicate } of indexes) {
-      if (predicate !== null && predicate(image) !== true) continue;
-      const keyValues = keys.map((key) => key(image));
-      const entry = indexEntry(index, keyValues, rowKey);
-      const key = this.#key.item(this.#ports.tenant, index.storage, entry.item).slice();
+    for (const { index, columns, keys, predicate } of indexes) {
+      let keyValues: readonly Datum[];
+      if (columns === null) {
+        const row = (image ??= this.image(values));
+        if (predicate !== null && predicate(row) !== true) continue;
+        keyValues = keys.map((key) => key(row));
+      } else keyValues = columns.map((number) => values[number - 1] ?? null);
+      const { item, content, mustBeUnique } = indexEntryView(index, keyValues, rowKey);
+      const key = this.#key.item(this.#ports.tenant, index.storage, item).slice();
       const isShareable = index.isDeferrable === true && isUniqueKey(index, keyValues);
-      placed.push({ ...entry, index, key, isShareable, values: keyValues });
+      placed.push({ index, key, content, mustBeUnique, isShareable, values: keyValues });
     }
     return placed;
   }
@@ -325,7 +341,7 @@ export class TableWriter {
   update(old: StoredRow, values: readonly Datum[]): StoredRow {
     const { overlay, locks } = this.#ports;
     const { table } = this;
-    const oldTreeKey = this.#rowTreeKey(old.key);
+    const oldTreeKey = old.treeKey ?? this.#rowTreeKey(old.key);
     const hasKey = table.keyColumns.length > 0;
     const rowKey = hasKey ? this.#keyOf(values) : old.key;
     const keepsKey = compareBytes(rowKey, rowKey.length, old.key, old.key.length) === 0;
@@ -364,7 +380,7 @@ export class TableWriter {
 
   /** Removes a row that is locked. */
   delete(old: StoredRow): void {
-    this.#remove(tableTree.rows, this.#rowTreeKey(old.key));
+    this.#remove(tableTree.rows, old.treeKey ?? this.#rowTreeKey(old.key));
     for (const { key } of this.#place(old.values, old.key)) this.#remove(tableTree.index, key);
   }
 
