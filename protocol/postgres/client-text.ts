@@ -6,7 +6,7 @@ import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
 import { notSupported } from "../../runtime/query/error.js";
 import { type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import { typeLabel } from "../../runtime/query/types/type-name.js";
-import { elementTypeOf } from "../../runtime/query/types/type-table.js";
+import { elementTypeOf, isRowType } from "../../runtime/query/types/type-table.js";
 import { isEnum } from "../../runtime/query/types/user-types.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { ByteEncoding } from "./copy/encodings.js";
@@ -28,7 +28,7 @@ function textAt(type: Oid, encoding: ByteEncoding): 0 | 1 | null {
   if (texts.has(type) || isEnum(type)) return 0;
   if (versioned.has(type)) return 1;
   const element = elementTypeOf(type);
-  const hasTexts = type === typeOid.record || (element !== 0 && textAt(element, encoding) !== null);
+  const hasTexts = isRowType(type) || (element !== 0 && textAt(element, encoding) !== null);
   if (hasTexts)
     throw notSupported(`the binary format of type ${typeLabel(type)} while client_encoding is ${encoding.name}`);
   return null;

@@ -58,6 +58,7 @@ const noNames = {
   },
   nameOf: () => null,
   enumLabels: () => null,
+  fieldsOf: () => null,
 };
 
 /** @param settings as the engine gets them: a time is read by the session's zone; `now` µs since 2000 */

@@ -35,15 +35,16 @@ export function bindAggregate(
   const direct = matched.slice(0, callee.directCount);
   const rest = matched.slice(callee.directCount);
   const order = call.isWithinGroup
-    ? call.order.map((item, index) => bindSort(item, rest[index] ?? item, positionOf(location)))
+    ? call.order.map((item, index) => bindSort(binder, item, rest[index] ?? item, positionOf(location)))
     : call.order.map((item) =>
         bindSort(
+          binder,
           item,
           asText(binder, bind(item.expression, { ...inner, clause: "ORDER BY" })),
           positionOf(item.location),
         ),
       );
-  if (call.isDistinct) for (const { type, location: at } of rest) expectEquality(type, at);
+  if (call.isDistinct) for (const { type, location: at } of rest) expectEquality(binder, type, at);
   const parts = [...rest, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
   const level = levelOf(parts, direct, context, location);
   const { scope, collector } = siteOf(level, context, location, "aggregate functions");

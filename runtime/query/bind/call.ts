@@ -6,7 +6,7 @@ import { findFunction, hasExactFunction, resolveFunction } from "../functions/re
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
-import { typeFactsByName } from "../types/type-table.js";
+import { isRowType, typeFactsByName } from "../types/type-table.js";
 import { bindAggregate, expectStar } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
@@ -109,7 +109,7 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
 function isCast(expression: BoundExpression, target: Oid): boolean {
   const { oid } = expression.type;
   if (oid === typeOid.unknown) return expression.kind === "constant";
-  const way = oid === typeOid.record ? null : pathway(oid, target, "explicit");
+  const way = isRowType(oid) ? null : pathway(oid, target, "explicit");
   return way?.kind === "none" || way?.kind === "text";
 }
 

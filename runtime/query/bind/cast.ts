@@ -57,7 +57,7 @@ export function explicitCast(
   location: number,
   context: ExpressionContext,
 ): BoundExpression {
-  const coerced = coerce(context.binder, bound, target, "explicit");
+  const coerced = coerce(context.binder, bound, target, "explicit", location);
   if (coerced !== null) return { ...coerced, type: target };
   requireCast(bound.type, target, "explicit", positionOf(location));
   throw notSupported(`a cast from ${typeLabel(bound.type.oid)} to ${typeLabel(target.oid)}`, positionOf(location));

@@ -6,6 +6,7 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { Datum } from "../types/datum.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { isComposite } from "../types/user-types.js";
 import { type Binder, positionOf } from "./binder.js";
 
 const isSame = (a: SqlType, b: SqlType): boolean =>
@@ -26,17 +27,25 @@ const timeTypes: ReadonlySet<number> = new Set([
   typeOid.timestamptzArray,
 ]);
 
-/** The expression as a value of the type, null when there is no such conversion at this level. Errors of literals are thrown. */
+/**
+ * The expression as a value of the type, null when there is no such conversion at this level. Errors of literals are thrown, and those of rows
+ * that do not fit a composite type.
+ *
+ * @param location of a cast that is written
+ */
 export function coerce(
   binder: Binder,
   expression: BoundExpression,
   target: SqlType,
   level: CastLevel,
+  location = -1,
 ): BoundExpression | null {
   if (target.oid === typeOid.any) return isUnknown(expression) ? asText(binder, expression) : expression;
   if (target.oid === typeOid.unknown) return expression;
   if (isSame(expression.type, target)) return expression;
   if (isUnknown(expression)) return coerceUnknown(binder, expression, target, level);
+  if (expression.type.oid === typeOid.record && isComposite(target.oid))
+    return asComposite(binder, expression, target, level, location);
   const cast = findCast(expression.type, target, level);
   if (cast === null) return null;
   if (expression.kind === "constant" && expression.value === null) return { ...expression, type: target };
@@ -48,6 +57,32 @@ export function coerce(
     type: target,
     location: expression.location,
   };
+}
+
+/** A row that is written out, or one of a table, field by field. Throws 42846 for another, and for one whose columns do not fit. */
+function asComposite(
+  binder: Binder,
+  row: BoundExpression,
+  target: SqlType,
+  level: CastLevel,
+  location: number,
+): BoundExpression {
+  const refused = (at: number, detail?: string): SqlError => {
+    const message = `cannot cast type ${typeLabel(row.type.oid)} to ${typeLabel(target.oid)}`;
+    return new SqlError("42846", message, { position: positionOf(location < 0 ? at : location), detail });
+  };
+  const fields = binder.environment.context.names.fieldsOf(target.oid);
+  if (row.kind !== "rowOf" || fields === null) throw refused(row.location);
+  const items = fields.map(({ type }, index): BoundExpression => {
+    const item = row.items[index];
+    if (item === undefined) throw refused(row.location, "Input has too few columns.");
+    const coerced = coerce(binder, item, type, level);
+    if (coerced !== null) return coerced;
+    const label = binder.labelOf(item.type);
+    throw refused(item.location, `Cannot cast type ${label} to ${typeLabel(type.oid)} in column ${index + 1}.`);
+  });
+  if (row.items.length > fields.length) throw refused(row.location, "Input has too many columns.");
+  return { ...row, items, names: fields.map(({ name }) => name), type: target };
 }
 
 function coerceUnknown(
@@ -92,7 +127,7 @@ function readLiteral(
   level: CastLevel,
   location: number,
 ): BoundExpression | null {
-  if (target.oid === typeOid.record || target.oid === typeOid.void) return null;
+  if (target.oid === typeOid.void) return null;
   // A value too long for its column is found out when the statement is planned, after all that cannot be read.
   const own = sqlType(target.oid);
   const shorten =

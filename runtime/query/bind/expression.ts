@@ -17,6 +17,7 @@ import { bindColumn } from "./column-name.js";
 import type { ExpressionContext } from "./context.js";
 import { expectFields } from "./entries.js";
 import { bindGrouping } from "./grouping-call.js";
+import { fieldsOf } from "./field.js";
 import { bindIndirection } from "./indirection.js";
 import { missingRelation } from "./missing-relation.js";
 import { bindBits, bindNumber } from "./number.js";
@@ -166,6 +167,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
 
 /** `t.*` within ROW(…) is its columns. */
 export function rowItems(item: Expression, context: ExpressionContext): readonly BoundExpression[] {
+  if (item.kind === "indirection" && item.step.kind === "star")
+    return fieldsOf(bindExpression(item.subject, context), item, context.binder).map(([, field]) => field);
   if (item.kind !== "columnName" || !item.isStar) return [bindExpression(item, context)];
   const name = item.parts.at(-1) ?? "";
   const relation = context.scope.relation(item.parts.at(-2) ?? null, name, item.location);

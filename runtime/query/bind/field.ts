@@ -2,17 +2,25 @@
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Indirection } from "../syntax/ast-expression.js";
-import { typeOid } from "../types/sql-type.js";
+import { type RecordField, type SqlType, typeOid } from "../types/sql-type.js";
+import { isRowType } from "../types/type-table.js";
+import { isComposite } from "../types/user-types.js";
 import { type Binder, positionOf } from "./binder.js";
+
+/** The columns of a row; null where they are not known. */
+export const fieldsOfType = (
+  { oid, fields }: SqlType,
+  { context }: Binder["environment"],
+): readonly RecordField[] | null => (isComposite(oid) ? context.names.fieldsOf(oid) : (fields ?? null));
 
 type Named = readonly [name: string, expression: BoundExpression];
 
 /** Null where nobody knows what the row is of before it is there. */
-function known(subject: BoundExpression): readonly Named[] | null {
+function known(subject: BoundExpression, { environment }: Binder): readonly Named[] | null {
   if (subject.kind === "rowOf") return subject.items.map((item, index) => [subject.names[index] ?? "", item]);
   const { location } = subject;
   return (
-    subject.type.fields?.map(({ name, type }, index) => [
+    fieldsOfType(subject.type, environment)?.map(({ name, type }, index) => [
       name,
       { kind: "field", record: subject, index, type, location },
     ]) ?? null
@@ -27,15 +35,19 @@ export function fieldNamed(
   binder: Binder,
 ): BoundExpression {
   const position = positionOf(location);
-  if (subject.type.oid !== typeOid.record) {
+  if (!isRowType(subject.type.oid)) {
     const type = binder.labelOf(subject.type);
     const message = `column notation .${wanted} applied to type ${type}, which is not a composite type`;
     throw new SqlError("42809", message, { position });
   }
-  const columns = known(subject);
+  const columns = known(subject, binder);
   if (columns === null) throw notSupported(`field "${wanted}" of this value`, position);
   const found = columns.find(([name]) => name === wanted);
   if (found !== undefined) return found[1];
+  if (subject.type.oid !== typeOid.record) {
+    const message = `column "${wanted}" not found in data type ${binder.labelOf(subject.type)}`;
+    throw new SqlError("42703", message, { position });
+  }
   if (subject.kind === "rowOf" && syntax.kind === "columnName")
     throw new SqlError("42703", `column ${syntax.parts.at(-1) ?? ""}.${wanted} does not exist`, { position });
   throw new SqlError("42703", `could not identify column "${wanted}" in record data type`, { position });
@@ -43,9 +55,9 @@ export function fieldNamed(
 
 /** All columns of a row, for `(…).*`. */
 export function fieldsOf(subject: BoundExpression, { location }: Indirection, binder: Binder): readonly Named[] {
-  if (subject.type.oid !== typeOid.record)
+  if (!isRowType(subject.type.oid))
     throw new SqlError("42809", `type ${binder.labelOf(subject.type)} is not composite`);
-  const columns = known(subject);
+  const columns = known(subject, binder);
   if (columns === null) throw notSupported('row expansion via "*" of this value', positionOf(location));
   return columns;
 }

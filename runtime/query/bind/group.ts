@@ -119,7 +119,7 @@ export class Grouping {
     const known = key === null ? undefined : this.#idByKey.get(key);
     if (known !== undefined && output !== null && !this.#idByOutput.has(output.expression)) this.#sameAgain = syntax;
     if (known !== undefined) return this.#groups.findIndex(({ id }) => id === known);
-    expectEquality(bound.type, beginningOf(syntax));
+    expectEquality(this.#binder, bound.type, beginningOf(syntax));
     const isOwn = bound.kind === "column" && this.#scope.owns(bound.id);
     const id = isOwn ? bound.id : this.#binder.newId();
     if (!isOwn) this.#hasExpressions = true;

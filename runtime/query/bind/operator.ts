@@ -31,6 +31,10 @@ export function bindOperator(call: OperatorCall, context: ExpressionContext, bin
   return operation(context.binder, name, left, right, location);
 }
 
+/** Of no composite type: such are compared as values, in which NULLs are equal. */
+const isPlainRow = (expression: BoundExpression): expression is Extract<BoundExpression, { kind: "rowOf" }> =>
+  expression.kind === "rowOf" && expression.type.oid === typeOid.record;
+
 /** `left name right`, rows field by field. */
 export function operation(
   binder: Binder,
@@ -39,7 +43,7 @@ export function operation(
   right: BoundExpression,
   location: number,
 ): BoundExpression {
-  if (left.kind === "rowOf" && right.kind === "rowOf" && rowComparisons.has(name)) {
+  if (isPlainRow(left) && isPlainRow(right) && rowComparisons.has(name)) {
     return compareRows(binder, name, left.items, right.items, location);
   }
   const found = comparison(binder, name, left, right, location);
@@ -118,7 +122,7 @@ export function distinct(
   isNegated: boolean,
   location: number,
 ): BoundExpression {
-  if (left.kind === "rowOf" && right.kind === "rowOf") {
+  if (isPlainRow(left) && isPlainRow(right)) {
     if (left.items.length !== right.items.length) {
       throw new SqlError("42601", "unequal number of entries in row expressions", { position: positionOf(location) });
     }
@@ -146,7 +150,7 @@ export function bindIn(list: InList, context: ExpressionContext, bind: Bind): Bo
   const { location, isNegated } = list;
   const subject = bind(list.subject, context);
   const items = list.items.map((item) => bind(item, context));
-  const hasRows = subject.kind === "rowOf" || items.some((item) => item.kind === "rowOf");
+  const hasRows = isPlainRow(subject) || items.some(isPlainRow);
   const common = hasRows ? null : commonOrNull([subject, ...items]);
   if (common === null) {
     const terms = items.map((item) => operation(binder, isNegated ? "<>" : "=", subject, item, location));

@@ -218,7 +218,7 @@ function bindRecursive(
       },
     );
   }
-  if (!query.isAll) for (const [index, type] of types.entries()) expectEquality(type, first[index]?.location ?? -1);
+  if (!query.isAll) for (const [index, type] of types.entries()) expectEquality(binder, type, first[index]?.location ?? -1);
   if (problem !== null) throw problem;
   const carried = step.outputs.slice(own).map(outputOf);
   const plan: PlanNode = {
@@ -304,7 +304,7 @@ function bindSetOperation(
   const right = binder.query(query.right, parent, tables, untypedQuery);
   const [first, second, types] = united(left, right, what, binder);
   if (!(query.operation === "union" && query.isAll))
-    for (const [index, type] of types.entries()) expectEquality(type, first[index]?.location ?? -1);
+    for (const [index, type] of types.entries()) expectEquality(binder, type, first[index]?.location ?? -1);
   const columns = types.map((type, index) => ({ id: binder.newId(), name: left.outputs[index]?.name ?? "", type }));
   const plan: PlanNode = {
     kind: "setOperation",
@@ -390,7 +390,7 @@ function withTail(
         hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
       });
     } else throw notSupported("ORDER BY of VALUES by an expression", position);
-    return bindSort(item, outputOf(output), position);
+    return bindSort(binder, item, outputOf(output), position);
   });
   const sorted = keys.length > 0 ? sortOf(rows.plan, keys) : rows.plan;
   const limits = boundLimit(query, binder, new Scope(noNames, parent, tables));

@@ -2,6 +2,7 @@
 
 import type { Relation } from "../catalog/model.js";
 import { isTemporaryName, schemaNamed } from "../catalog/temporary.js";
+import { typeNamed } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
 import { expectSearchable, maySearch } from "./authority.js";
@@ -41,7 +42,14 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
     const found = findIn(schema, name.name, environment);
     if (found !== null && (found.isSystem || maySearch(schema, environment))) return found;
   }
+  expectNoComposite(name, environment);
   return null;
+}
+
+/** Throws 42809 for the name of a composite type, which stands among those of tables and has no rows. */
+function expectNoComposite({ schema, name, location }: RelationName, { catalog, context }: BindEnvironment): void {
+  if (typeNamed(schema === null ? [name] : [schema, name], catalog, context)?.kind !== "composite") return;
+  throw new SqlError("42809", `"${name}" is a composite type`, { position: positionOf(location) });
 }
 
 function findIn(schema: string, name: string, environment: BindEnvironment): FoundRelation | null {

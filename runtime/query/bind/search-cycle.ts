@@ -141,7 +141,7 @@ function cycleColumns({ cycle = null }: CommonTable, binder: Binder): readonly A
   };
   const marked = as(value, "CYCLE/SET/TO");
   const unmarked = as(otherwise, "CYCLE/SET/DEFAULT");
-  expectEquality(type, -1);
+  expectEquality(binder, type, -1);
   const isSeen: Expression = {
     kind: "quantified",
     name: "=",

@@ -134,7 +134,7 @@ export function bindSelect(
       late,
       sets.flatMap((set) => set.arguments),
     );
-    const rows = addSets(addDistinct(early, query, outputs, keys, distinctOn), sets);
+    const rows = addSets(addDistinct(binder, early, query, outputs, keys, distinctOn), sets);
     const final = outputs.map((output) => ({ ...output, id: binder.newId() }));
     const finalKeys = order.map((key) => toOutput({ ...key, outputId: idIn(key, outputs, final) }, final));
     plan = addLimit(projectLate(rows, outputs, late, final), query, finalKeys, limits);
@@ -159,7 +159,7 @@ export function bindSelect(
     }
   }
   plan = projectOf(plan, outputs, new Set([...locks, ...(parts ?? [])].map(({ keyId }) => keyId)));
-  if (query.distinct !== null) plan = addDistinct(plan, query, outputs, keys, distinctOn);
+  if (query.distinct !== null) plan = addDistinct(binder, plan, query, outputs, keys, distinctOn);
   if (keys.length > 0 && (query.distinct === null || query.distinct.length === 0)) plan = sortOf(plan, keys);
   if (locks.length > 0) {
     binder.locks = true;
@@ -299,8 +299,8 @@ function bindOrder(item: SortItem, outputs: Output[], context: ExpressionContext
   const output =
     findOutput(item.expression, outputs, clause) ?? hiddenOutput(item.expression, outputs, context, clause);
   output.expression = asText(binder, output.expression);
-  if (clause === "DISTINCT ON") expectEquality(output.expression.type, beginningOf(item.expression));
-  return { ...bindSort(item, output.expression, positionOf(item.location)), outputId: output.id };
+  if (clause === "DISTINCT ON") expectEquality(binder, output.expression.type, beginningOf(item.expression));
+  return { ...bindSort(binder, item, output.expression, positionOf(item.location)), outputId: output.id };
 }
 
 function findOutput(syntax: Expression, outputs: readonly Output[], clause: string): Output | null {
@@ -378,6 +378,7 @@ function finishWindow(
 }
 
 function addDistinct(
+  binder: Binder,
   input: PlanNode,
   query: SelectQuery,
   outputs: readonly Output[],
@@ -398,7 +399,7 @@ function addDistinct(
       });
     }
     const shown = outputs.filter(({ isHidden }) => !isHidden);
-    for (const { expression } of shown) expectEquality(expression.type, expression.location);
+    for (const { expression } of shown) expectEquality(binder, expression.type, expression.location);
     const keys = shown.map(columnOf);
     const distinct: PlanNode = { kind: "distinct", isSorted: false, input, keys, columns: input.columns, ...estimates };
     return order.length > 0 ? sortOf(distinct, order) : distinct;

@@ -3,25 +3,30 @@ import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey } from "../plan/plan.js";
 import type { SortItem } from "../syntax/ast-expression.js";
-import { comparatorOf, hasOrder } from "../types/compare.js";
+import { comparatorOf, isOrdered } from "../types/compare.js";
 import type { SqlType } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { beginningOf } from "./beginning.js";
-import { positionOf } from "./binder.js";
+import { type Binder, positionOf } from "./binder.js";
 
 /** Throws 42883 where values of the type cannot be told to be the same. @param location -1 where the statement has no place for it */
-export function expectEquality({ oid }: SqlType, location: number): void {
-  if (hasOrder(oid)) return;
+export function expectEquality({ environment }: Binder, { oid }: SqlType, location: number): void {
+  if (isOrdered(oid, environment.context)) return;
   throw new SqlError("42883", `could not identify an equality operator for type ${typeLabel(oid)}`, {
     position: positionOf(location),
   });
 }
 
 /** NULLs are the greatest: last when ascending, first when descending, unless it says otherwise. 42883 for a type without an order. */
-export function bindSort(item: SortItem, expression: BoundExpression | SortItem, position?: number): SortKey {
+export function bindSort(
+  { environment }: Binder,
+  item: SortItem,
+  expression: BoundExpression | SortItem,
+  position?: number,
+): SortKey {
   if (!("type" in expression)) throw notSupported("this ORDER BY", position);
   const { oid } = expression.type;
-  if (!hasOrder(oid)) {
+  if (!isOrdered(oid, environment.context)) {
     throw new SqlError("42883", `could not identify an ordering operator for type ${typeLabel(oid)}`, {
       position: positionOf(beginningOf(item.expression)),
       hint: "Use an explicit ordering operator or modify the query.",

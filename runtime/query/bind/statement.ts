@@ -72,6 +72,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
       return finish(body, body.columns);
     }
     case "createEnum":
+    case "createComposite":
     case "createDomain":
     case "alterDomain":
     case "alterType":

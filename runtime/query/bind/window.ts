@@ -103,9 +103,9 @@ function bindWindow(definition: WindowDefinition, context: ExpressionContext, bi
   const { binder } = context;
   const position = positionOf(definition.location);
   const partition = definition.partition.map((item) => asText(binder, bind(item, context)));
-  for (const { type, location } of partition) expectEquality(type, location);
+  for (const { type, location } of partition) expectEquality(binder, type, location);
   const order = definition.order.map((item) =>
-    bindSort(item, asText(binder, bind(item.expression, context)), position),
+    bindSort(binder, item, asText(binder, bind(item.expression, context)), position),
   );
   return { partition, order, frame: bindFrame(definition, order, context, bind) };
 }

@@ -313,7 +313,26 @@ export interface DomainDefinition extends Commented, Owned {
   }[];
 }
 
-export type TypeDefinition = EnumDefinition | DomainDefinition;
+export interface AttributeDefinition {
+  /** 1, 2, …: not that of one before it, also when that is dropped. */
+  readonly number: number;
+  readonly name: string;
+  readonly type: SqlType;
+  /** How many dimensions of arrays were written, if more than one. */
+  readonly dimensions?: number;
+}
+
+/** A type whose values are rows of these fields (types/user-types.ts says what its oid tells). */
+export interface CompositeDefinition extends Commented, Owned {
+  readonly kind: "composite";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  /** In their order. */
+  readonly attributes: readonly AttributeDefinition[];
+}
+
+export type TypeDefinition = EnumDefinition | DomainDefinition | CompositeDefinition;
 
 /** The tenant as an object: who may connect, make schemas, make temporary tables. In the catalog once something was granted or revoked. */
 export interface DatabaseDefinition extends Owned {
@@ -356,8 +375,10 @@ export const isObject = (entry: CatalogEntry): entry is CatalogObject =>
 /** Whether it is one of those that share a name space within a schema: all but schemas and types. */
 export const isRelation = (object: CatalogObject): object is Relation => object.kind !== "schema" && !isType(object);
 
-export const isType = (object: CatalogObject): object is TypeDefinition =>
-  object.kind === "enum" || object.kind === "domain";
+export const isTypeKind = (kind: string): kind is TypeDefinition["kind"] =>
+  kind === "enum" || kind === "domain" || kind === "composite";
+
+export const isType = (object: CatalogObject): object is TypeDefinition => isTypeKind(object.kind);
 
 /** Where the rows of an object lie that has some: of a table, or of a materialized view. */
 export function rowsOfObject(object: CatalogObject | null): TableDefinition | null {

@@ -31,7 +31,7 @@ import type {
   TypeDefinition,
   ViewDefinition,
 } from "./model.js";
-import { publicSchemaOid } from "./model.js";
+import { isTypeKind, publicSchemaOid } from "./model.js";
 
 export type Guarded =
   | DatabaseDefinition
@@ -97,6 +97,7 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
       return "rwU";
     case "enum":
     case "domain":
+    case "composite":
       return "U";
     case "schema":
       return "UC";
@@ -111,7 +112,7 @@ export const isGuarded = (object: CatalogEntry): object is Guarded =>
 
 /** As errors and grants name a kind of object. */
 export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>
-  kind === "materializedView" ? "materialized view" : kind === "enum" || kind === "domain" ? "type" : kind;
+  kind === "materializedView" ? "materialized view" : isTypeKind(kind) ? "type" : kind;
 
 /** The letters of a set, each once, in order. */
 export const lettersOf = (letters: Iterable<string>): string => {

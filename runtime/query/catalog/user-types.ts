@@ -4,9 +4,15 @@ import { type SqlType, sqlType } from "../types/sql-type.js";
 import type { EnumLabels } from "../types/text-context.js";
 import type { FindUserType } from "../types/type-name.js";
 import { arrayOfType } from "../types/type-table.js";
-import { isEnum, isUserType, numberInOid } from "../types/user-types.js";
+import { isOwnType, isUserType, numberInOid } from "../types/user-types.js";
 import { builtInDomainNamed } from "./built-in-domains.js";
-import { type Catalog, type DomainDefinition, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
+import {
+  type Catalog,
+  type DomainDefinition,
+  type EnumDefinition,
+  isType,
+  type TypeDefinition,
+} from "./model.js";
 import { type NamePath, schemaNamed, schemasOf } from "./temporary.js";
 
 /** The type of that name, with its schema or along the search path. */
@@ -25,7 +31,7 @@ export function typeNamed(names: readonly string[], catalog: Catalog, path: Name
 export const typeOf = (definition: TypeDefinition): SqlType =>
   definition.kind === "domain" ? { ...definition.base, domain: definition.oid } : sqlType(definition.oid);
 
-/** Finds a type by its number or its name, also that of an enum's arrays by the name that it has in `pg_type`. */
+/** Finds a type by its number or its name, also that of the arrays of one by the name that it has in `pg_type`. */
 export const findTypeIn =
   (catalog: Catalog, path: NamePath): FindUserType =>
   (by, position) => {
@@ -55,7 +61,7 @@ function expectSchema(names: readonly string[], catalog: Catalog, path: NamePath
 
 /** The domain whose arrays are called by a number; null where it is no such number. */
 export function elementDomainIn(catalog: Catalog, oid: number): DomainDefinition | null {
-  if (!isUserType(oid) || isEnum(oid)) return null;
+  if (!isUserType(oid) || isOwnType(oid)) return null;
   const object = catalog.objectByOid(numberInOid(oid));
   return object?.kind === "domain" ? object : null;
 }

@@ -20,6 +20,7 @@ import { bitsFromText } from "../types/bits.js";
 import { quoteIdentifier } from "../types/quote.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
+import { isComposite } from "../types/user-types.js";
 import { analyseCall } from "./analyse-call.js";
 import type { Analysed } from "./analysed.js";
 import { Conversions, constant, isUnknown } from "./conversion.js";
@@ -322,7 +323,7 @@ export class Analysis {
       steps.unshift(base.step);
       base = base.subject;
     }
-    if (steps.length === 0) throw notSupported(`showing ${written.step.kind}`);
+    if (steps.length === 0) return this.#field(written);
     const subject = this.analyse(base);
     const { type } = subject;
     const isJson = type.oid === typeOid.jsonb;
@@ -340,6 +341,15 @@ export class Analysis {
         ...(at === 0 ? {} : { isNext: true }),
       };
     return shown;
+  }
+
+  /** A column of a row that is of a composite type. */
+  #field({ subject: of, step }: Indirection): Analysed {
+    const subject = this.analyse(of);
+    const fields = isComposite(subject.type.oid) ? this.#context.names.fieldsOf(subject.type.oid) : null;
+    const found = step.kind === "field" ? fields?.find(({ name }) => name === step.name) : undefined;
+    if (found === undefined) throw notSupported(`showing ${step.kind}`);
+    return { kind: "field", subject, name: quoteIdentifier(found.name), type: found.type };
   }
 
   /** Beside a slice of an array a single number is one that begins at 1. */

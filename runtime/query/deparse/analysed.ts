@@ -57,7 +57,13 @@ export type Analysed = Typed &
         readonly right: Analysed;
       }
     | { readonly kind: "array"; readonly items: readonly Analysed[] }
-    | { readonly kind: "row"; readonly items: readonly Analysed[] }
+    | {
+        readonly kind: "row";
+        readonly items: readonly Analysed[];
+        /** It is of a composite type because somebody has written a cast to it. */
+        readonly isCast?: true;
+      }
+    | { readonly kind: "field"; readonly subject: Analysed; readonly name: string }
     | {
         readonly kind: "rowComparison";
         readonly name: string;

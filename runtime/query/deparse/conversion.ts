@@ -7,7 +7,7 @@ import { codecOf } from "../types/codecs.js";
 import { beneath, noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { elementTypeOf } from "../types/type-table.js";
-import { isUserType } from "../types/user-types.js";
+import { isComposite, isUserType } from "../types/user-types.js";
 import type { Analysed } from "./analysed.js";
 
 export const isUnknown = ({ type }: Analysed): boolean => type.oid === typeOid.unknown;
@@ -57,6 +57,8 @@ export class Conversions {
       // What is assigned loses its own length, which nobody sees of anything but a constant.
       return level === "assignment" && given.kind === "constant" ? { ...given, type: target } : given;
     }
+    if (target.oid === typeOid.record && isComposite(given.type.oid) && level !== "explicit") return given;
+    if (given.kind === "row" && isComposite(target.oid)) return this.#composite(given, target, level);
     const cast = findCast(given.type, target, level);
     if (cast === null)
       throw new SqlError("42846", `cannot cast type ${typeLabel(given.type.oid)} to ${typeLabel(target.oid)}`);
@@ -68,6 +70,13 @@ export class Conversions {
     }
     const by = cast.kind === "function" ? "function" : "nothing";
     return { kind: "conversion", subject: given, isExplicit, by, type: target };
+  }
+
+  /** Field by field. */
+  #composite(row: Extract<Analysed, { kind: "row" }>, type: SqlType, level: CastLevel): Analysed {
+    const fields = this.#context.names.fieldsOf(type.oid) ?? [];
+    const items = row.items.map((item, at) => this.convert(item, fields[at]?.type ?? item.type, level));
+    return { kind: "row", items, type, ...(level === "explicit" ? { isCast: true } : {}) };
   }
 
   #read(text: string | null, target: SqlType, level: CastLevel): Analysed {

@@ -19,6 +19,8 @@ export function isUnit(node: Analysed, parent: Analysed): boolean {
     case "row":
     case "subscript":
       return true;
+    case "field":
+      return parent.kind !== "field";
     case "written":
       return node.isCall || isEnclosed(parent);
     case "conversion":

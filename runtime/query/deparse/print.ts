@@ -185,8 +185,15 @@ export class Printer {
       case "row":
         this.write("ROW(");
         this.list(node.items, "shown");
-        this.write(")");
+        this.write(node.isCast === true ? `)::${this.#typeText(node.type)}` : ")");
         return;
+      case "field": {
+        const isStep = node.subject.kind === "field" || node.subject.kind === "subscript";
+        if (!isStep) this.write("(");
+        this.print(node.subject, "shown");
+        this.write(`${isStep ? "" : ")"}.${node.name}`);
+        return;
+      }
       case "rowComparison":
         this.write("(ROW(");
         this.list(node.left, "shown");
@@ -285,7 +292,7 @@ export class Printer {
 
   #subscript({ subject, index, isNext }: Extract<Analysed, { kind: "subscript" }>, implicit: Implicit): void {
     // Steps into a document, and numbers of several dimensions, follow one another.
-    const isName = isNext === true || (subject.kind === "name" && !subject.isSpecial);
+    const isName = isNext === true || subject.kind === "field" || (subject.kind === "name" && !subject.isSpecial);
     if (!isName) this.write("(");
     this.print(subject, implicit);
     if (!isName) this.write(")");

@@ -15,7 +15,7 @@ import type { SliceBounds } from "../types/array-shape.js";
 import { hashKeyOf, hasOrder } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
-import { sqlType, typeOid } from "../types/sql-type.js";
+import { typeOid } from "../types/sql-type.js";
 import { elementTypeOf } from "../types/type-table.js";
 import type { Execution, Layout } from "./execution.js";
 import { compileSubquery } from "./subquery.js";
@@ -173,8 +173,9 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     }
     case "rowOf": {
       const items = compileAll(expression.items, layout, execution);
-      const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
-      const names = expression.names.length === 0 ? null : expression.names;
+      const types = expression.items.map(({ type }) => type);
+      const { oid } = expression.type;
+      const names = expression.names.length === 0 || oid !== typeOid.record ? null : expression.names;
       const present = expression.present === undefined ? null : compile(expression.present);
       return (columns, row) =>
         present !== null && present(columns, row) === null
@@ -183,6 +184,7 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
               types,
               items.map((item) => item(columns, row)),
               names,
+              oid,
             );
     }
     case "element": {

@@ -8,6 +8,7 @@ import type { ColumnVector } from "../table/access.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
 import type { Value } from "../types/datum.js";
 import { typeOid } from "../types/sql-type.js";
+import { isRowType } from "../types/type-table.js";
 import { type Execution, type Layout, type Operator, placeOf } from "./execution.js";
 import type { Compile, RowFunction } from "./subquery.js";
 import { newVector, readAt, writeAt } from "./vector.js";
@@ -88,7 +89,7 @@ function comparedColumn(test: BoundExpression): Extract<BoundExpression, { kind:
   const [left, right] = test.arguments;
   if (left === undefined || right === undefined) return null;
   for (const side of [left, right])
-    if (!hasOrder(side.type.oid) || side.type.oid === typeOid.record || side.type.oid === typeOid.unknown) return null;
+    if (!hasOrder(side.type.oid) || isRowType(side.type.oid) || side.type.oid === typeOid.unknown) return null;
   if (right.kind === "column") return right;
   if (right.kind !== "cast" || right.subject.kind !== "column") return null;
   return numeric.has(right.type.oid) && numeric.has(right.subject.type.oid) ? right.subject : null;

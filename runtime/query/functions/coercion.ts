@@ -12,6 +12,7 @@ import { namedOid, noModifier, type Oid, type SqlType, sqlType, typeOid } from "
 import { textOf } from "../types/text.js";
 import { typeLabel } from "../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../types/type-table.js";
+import { isComposite } from "../types/user-types.js";
 import type { EvaluationContext } from "./context.js";
 import { implementationOf } from "./implementations.js";
 import { type CastFacts, castFactsOf, isPolymorphic, procedureOf } from "./procedures.js";
@@ -37,6 +38,7 @@ export function pathway(source: Oid, target: Oid, level: CastLevel): Pathway | n
     if (cast.method === "function") return { kind: "function", cast };
     return { kind: cast.method === "text" ? "text" : "none" };
   }
+  if (target === typeOid.record && isComposite(source)) return { kind: "none" };
   const vectorOf =
     source === typeOid.oidvector ? typeOid.oidArray : source === typeOid.int2vector ? typeOid.int2Array : 0;
   if (vectorOf !== 0 && vectorOf === target) return { kind: "none" };
@@ -55,6 +57,8 @@ export function pathway(source: Oid, target: Oid, level: CastLevel): Pathway | n
 export function canCoerce(source: Oid, target: Oid, level: CastLevel): boolean {
   if (source === target || target === typeOid.any || source === typeOid.unknown) return true;
   if (isPolymorphic(target)) return true;
+  // Whether its columns fit is told of the row itself.
+  if (source === typeOid.record && isComposite(target)) return true;
   if (source === typeOid.record && isString(target)) return rank[level] >= rank.assignment;
   return pathway(source, target, level) !== null;
 }

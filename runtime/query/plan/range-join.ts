@@ -1,5 +1,5 @@
 /** Conditions that put a value of the right side of a join between values of the left: `b.at >= a.at AND b.at < a.at + interval '1 hour'`. */
-import { typeOid } from "../types/sql-type.js";
+import { isRowType } from "../types/type-table.js";
 import type { BoundExpression } from "./expression.js";
 import { comparesAlike, sidesOf } from "./join-sides.js";
 import type { JoinRangeBound, PlanNode } from "./plan.js";
@@ -47,7 +47,7 @@ function boundOf(term: BoundExpression, sideOf: ReturnType<typeof sidesOf>): Sid
   if (name !== "<" && name !== "<=" && name !== ">" && name !== ">=") return null;
   if (a === undefined || b === undefined || !comparesAlike(a.type.oid, b.type.oid)) return null;
   // Rows may have columns of other types, which is an error of those alone that are compared.
-  if (a.type.oid === typeOid.record) return null;
+  if (isRowType(a.type.oid)) return null;
   const isInclusive = name === "<=" || name === ">=";
   const isAbove = name === ">" || name === ">=";
   const sides = [sideOf(a), sideOf(b)];

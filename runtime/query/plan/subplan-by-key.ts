@@ -5,6 +5,7 @@
 import { isAuditTable } from "../catalog/system/audit.js";
 import { hasOrder } from "../types/compare.js";
 import { typeOid } from "../types/sql-type.js";
+import { isRowType } from "../types/type-table.js";
 import { conjunction, conjunctsOf } from "./conjuncts.js";
 import type { BoundExpression, ColumnId, Subplan, SubplanByKey } from "./expression.js";
 import { comparesAlike } from "./join-sides.js";
@@ -190,4 +191,4 @@ const isWider = ({ type, subject }: Extract<BoundExpression, { kind: "cast" }>):
 };
 
 /** Records may hold what cannot be compared. */
-const isScalar = ({ type: { oid } }: BoundExpression): boolean => oid !== typeOid.record && oid !== typeOid.unknown;
+const isScalar = ({ type: { oid } }: BoundExpression): boolean => !isRowType(oid) && oid !== typeOid.unknown;

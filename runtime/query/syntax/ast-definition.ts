@@ -275,6 +275,25 @@ export interface CreateEnum extends Located {
   readonly labels: readonly string[];
 }
 
+/** CREATE TYPE … AS (…). */
+export interface CreateComposite extends Located {
+  readonly kind: "createComposite";
+  readonly name: RelationName;
+  /** Without constraints. */
+  readonly attributes: readonly ColumnSyntax[];
+}
+
+export type AttributeAction =
+  | { readonly kind: "add"; readonly attribute: ColumnSyntax }
+  | { readonly kind: "drop"; readonly name: string; readonly ifExists: boolean; readonly isCascade: boolean }
+  | {
+      readonly kind: "setType";
+      readonly name: string;
+      readonly type: TypeName;
+      readonly collation: readonly string[] | null;
+      readonly location: number;
+    };
+
 export interface AlterType extends Located {
   readonly kind: "alterType";
   readonly isDomain: boolean;
@@ -290,7 +309,9 @@ export interface AlterType extends Located {
       }
     | { readonly kind: "renameValue"; readonly label: string; readonly newLabel: string }
     | { readonly kind: "rename"; readonly newName: string }
-    | { readonly kind: "setSchema"; readonly newSchema: string };
+    | { readonly kind: "setSchema"; readonly newSchema: string }
+    | { readonly kind: "renameAttribute"; readonly attribute: string; readonly newName: string }
+    | { readonly kind: "attributes"; readonly actions: readonly AttributeAction[] };
 }
 
 export interface CreateDomain extends Located {
@@ -433,6 +454,7 @@ export interface DropDatabase extends Located {
 export type DefinitionStatement =
   | Cluster
   | CreateEnum
+  | CreateComposite
   | AlterType
   | DropType
   | CreateDomain

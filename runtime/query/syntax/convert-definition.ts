@@ -23,11 +23,14 @@ import { privilegeConverters } from "./convert-privilege.js";
 import { convertRelation } from "./convert-query.js";
 import { convertAlterTable, convertCreateTable } from "./convert-table.js";
 import {
+  convertAlterComposite,
   convertAlterDomain,
   convertAlterEnum,
+  convertCreateComposite,
   convertCreateDomain,
   convertCreateEnum,
   convertDropType,
+  convertRenameAttribute,
   convertRenameDomainConstraint,
   convertTypeChange,
   isTypeKind,
@@ -136,9 +139,13 @@ function tableAs(fields: Fields, conversion: Conversion): CreateTableAsExecute["
 export const definitionConverters: Readonly<Record<string, Convert>> = {
   ...privilegeConverters,
   CreateStmt: convertCreateTable,
-  AlterTableStmt: convertAlterTable,
+  AlterTableStmt: (fields, conversion) =>
+    textOf(fields, "objtype") === "OBJECT_TYPE"
+      ? convertAlterComposite(fields, conversion)
+      : convertAlterTable(fields, conversion),
   RenameStmt: convertRename,
   CreateEnumStmt: convertCreateEnum,
+  CompositeTypeStmt: convertCreateComposite,
   AlterEnumStmt: convertAlterEnum,
   CreateDomainStmt: convertCreateDomain,
   AlterDomainStmt: convertAlterDomain,
@@ -239,6 +246,7 @@ function convertRename(fields: Fields, conversion: Conversion): Rename | RenameR
   const type = textOf(fields, "renameType");
   const newName = textOf(fields, "newname");
   if (isTypeKind(type)) return convertTypeChange(fields, type, { kind: "rename", newName });
+  if (type === "OBJECT_ATTRIBUTE") return convertRenameAttribute(fields, newName, conversion);
   if (type === "OBJECT_DOMCONSTRAINT") return convertRenameDomainConstraint(fields, newName);
   const ifExists = flagOf(fields, "missing_ok");
   const nameless: RelationName = { database: null, schema: null, name: textOf(fields, "subname"), location: -1 };

@@ -47,7 +47,7 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   };
 }
 
-function convertColumnDefinition(fields: Fields, conversion: Conversion): ColumnSyntax {
+export function convertColumnDefinition(fields: Fields, conversion: Conversion): ColumnSyntax {
   // Of a table that takes its columns from a type or another table, whose options this column changes.
   if (!has(fields, "typeName")) throw notSupported("a column without a type", conversion.at(fields));
   if (has(fields, "compression")) expectCompression(textOf(fields, "compression"));

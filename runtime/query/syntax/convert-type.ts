@@ -1,12 +1,22 @@
 /** Statements about types, of the parser into ours. */
 import { notSupported } from "../error.js";
-import type { AlterDomain, AlterType, CreateDomain, CreateEnum, DropType } from "./ast-definition.js";
+import type {
+  AlterDomain,
+  AlterType,
+  AttributeAction,
+  CreateComposite,
+  CreateDomain,
+  CreateEnum,
+  DropType,
+} from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
 import { convertConstraints } from "./convert-constraint.js";
 import { convertTypeName, optional } from "./convert-expression.js";
+import { convertRelation } from "./convert-query.js";
+import { convertColumnDefinition } from "./convert-table.js";
 import { nameParts } from "./definition-names.js";
-import { type Fields, flagOf, has, listOf, stringNode, stringsOf, textOf, textOrNull } from "./tree.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, stringNode, stringsOf, textOf, textOrNull } from "./tree.js";
 
 const typeNameOf = (parts: readonly string[]): RelationName => ({
   database: parts.at(-3) ?? null,
@@ -21,6 +31,51 @@ export const convertCreateEnum = (fields: Fields): CreateEnum => ({
   labels: listOf(fields, "vals").map(stringNode),
   location: -1,
 });
+
+export function convertCreateComposite(fields: Fields, conversion: Conversion): CreateComposite {
+  const name = convertRelation(fields["typevar"], conversion);
+  const attributes = listOf(fields, "coldeflist").map((item) =>
+    convertColumnDefinition(fieldsOf(item, "ColumnDef"), conversion),
+  );
+  return { kind: "createComposite", name, attributes, location: name.location };
+}
+
+function convertAttributeAction(fields: Fields, conversion: Conversion): AttributeAction {
+  const subtype = textOf(fields, "subtype");
+  const name = textOf(fields, "name");
+  switch (subtype) {
+    case "AT_AddColumn":
+      return { kind: "add", attribute: convertColumnDefinition(fieldsOf(fields["def"], "ColumnDef"), conversion) };
+    case "AT_DropColumn":
+      return {
+        kind: "drop",
+        name,
+        ifExists: flagOf(fields, "missing_ok"),
+        isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
+      };
+    case "AT_AlterColumnType": {
+      const { type, collation, location } = convertColumnDefinition(fieldsOf(fields["def"], "ColumnDef"), conversion);
+      return { kind: "setType", name, type, collation, location };
+    }
+    default:
+      throw notSupported(`${subtype.replace(/^AT_/, "")} of a type`);
+  }
+}
+
+/** ALTER TYPE … ADD, DROP and ALTER ATTRIBUTE. */
+export function convertAlterComposite(fields: Fields, conversion: Conversion): AlterType {
+  const name = convertRelation(fields["relation"], conversion);
+  const actions = listOf(fields, "cmds").map((item) =>
+    convertAttributeAction(fieldsOf(item, "AlterTableCmd"), conversion),
+  );
+  return { kind: "alterType", isDomain: false, name, change: { kind: "attributes", actions }, location: -1 };
+}
+
+export function convertRenameAttribute(fields: Fields, newName: string, conversion: Conversion): AlterType {
+  const name = convertRelation(fields["relation"], conversion);
+  const change = { kind: "renameAttribute", attribute: textOf(fields, "subname"), newName } as const;
+  return { kind: "alterType", isDomain: false, name, change, location: -1 };
+}
 
 /** ALTER TYPE … ADD VALUE, and … RENAME VALUE, which has an old one. */
 export function convertAlterEnum(fields: Fields): AlterType {

@@ -45,6 +45,11 @@ export function* typesNamed(syntax: unknown): Iterable<number> {
     if (arrayDimensions !== undefined && typeof oid === "number") yield oid;
 }
 
+/** Names of the fields of rows that it uses: `(t).a`, and those that it assigns to. */
+export function* fieldsNamed(syntax: unknown): Iterable<string> {
+  for (const { kind, name } of nodesOf(syntax)) if (kind === "field" && typeof name === "string") yield name;
+}
+
 /** Names of the functions that it calls, without their schemas. */
 export function* functionsNamed(syntax: unknown): Iterable<string> {
   for (const { kind, name } of nodesOf(syntax)) {

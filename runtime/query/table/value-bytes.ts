@@ -17,6 +17,7 @@
  *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value; instead of the count, when there are
  *                         several dimensions or the first element is not number 1: dimensions u32 with the highest bit set, and the length u32
  *                         and the first subscript i32 of each
+ *   composite types       the type u32 · fields u16 · for each: its type u32 · null u8, or length u32 and the value, as in arrays
  *
  * What is read here was written here: anything else is an assertion, not a user's error.
  */
@@ -32,8 +33,9 @@ import { Inet } from "../types/inet.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb } from "../types/jsonb.js";
 import { macBytes, macFromBytes } from "../types/mac-address.js";
-import { type Oid, typeOid } from "../types/sql-type.js";
-import { isEnum, isUserType } from "../types/user-types.js";
+import { SqlRecord } from "../types/record.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { isComposite, isEnum, isUserType } from "../types/user-types.js";
 import { JsonbBytesReader, writeJsonb } from "./jsonb-bytes.js";
 import { getDecimal, getText, writeDecimal } from "./scalar-bytes.js";
 
@@ -52,7 +54,7 @@ export type Storage =
   | { readonly kind: "macaddr8"; readonly width: 8 }
   | { readonly kind: "timetz"; readonly width: 12 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
-  | { readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array"; readonly width: -1 };
+  | { readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array" | "record"; readonly width: -1 };
 
 const text: Storage = { kind: "text", width: -1 };
 const uint32: Storage = { kind: "uint32", width: 4 };
@@ -60,6 +62,7 @@ const float64: Storage = { kind: "float64", width: 8 };
 const bits: Storage = { kind: "bits", width: -1 };
 const inet: Storage = { kind: "inet", width: -1 };
 const array: Storage = { kind: "array", width: -1 };
+const record: Storage = { kind: "record", width: -1 };
 
 const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.bool, { kind: "boolean", width: 1 }],
@@ -136,7 +139,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
 /** Null for types whose values are not stored in tables. */
 export const storageOf = (type: Oid): Storage | null => storages.get(type) ?? userStorage(type);
 
-const userStorage = (type: Oid): Storage | null => (isEnum(type) ? float64 : isUserType(type) ? array : null);
+const userStorage = (type: Oid): Storage | null =>
+  isEnum(type) ? float64 : isComposite(type) ? record : isUserType(type) ? array : null;
 
 const wrong = (type: Oid): AssertionFailed => new AssertionFailed(`a value of type ${type} has the form of its type`);
 
@@ -343,6 +347,10 @@ export function writeVariable(storage: Storage, out: ByteWriter, value: Value): 
       if (!(value instanceof SqlArray)) throw wrong(typeOid.textArray);
       writeArray(out, value);
       return;
+    case "record":
+      if (!(value instanceof SqlRecord)) throw wrong(typeOid.record);
+      writeRecord(out, value);
+      return;
     default:
       throw new AssertionFailed("a type of variable width is one of those");
   }
@@ -365,6 +373,8 @@ export function getVariable(storage: Storage, bytes: Uint8Array, view: DataView,
       return new Jsonb(new JsonbBytesReader(bytes, view, from, to).read());
     case "array":
       return getArray(bytes, view, from, to);
+    case "record":
+      return getRecord(bytes, view, from, to);
     default:
       throw new AssertionFailed("a type of variable width is one of those");
   }
@@ -386,21 +396,26 @@ function writeArray(out: ByteWriter, value: SqlArray): void {
     out.u32((shapedMark | value.shape.length) >>> 0);
     for (const { length, first } of value.shape) out.u32(length).u32(first >>> 0);
   }
-  for (const item of value.items) {
-    if (item === null) {
-      out.u8(1);
-      continue;
-    }
-    out.u8(0);
-    if (storage.width > 0) {
-      setFixed(storage, fixedItem, fixedItemView, 0, item);
-      out.u32(storage.width).raw(fixedItem.subarray(0, storage.width));
-    } else {
-      itemWriter.reset();
-      writeVariable(storage, itemWriter, item);
-      out.bytes(itemWriter.view());
-    }
+  for (const item of value.items) writeItem(storage, out, item);
+}
+
+/** Writes an item of an array, or a field of a row. */
+function writeItem(storage: Storage, out: ByteWriter, item: Datum): void {
+  if (item === null) {
+    out.u8(1);
+    return;
   }
+  out.u8(0);
+  if (storage.width > 0) {
+    setFixed(storage, fixedItem, fixedItemView, 0, item);
+    out.u32(storage.width).raw(fixedItem.subarray(0, storage.width));
+    return;
+  }
+  // What has items in it needs the shared writer for them.
+  const hasItems = storage.kind === "array" || storage.kind === "record";
+  const writer = hasItems ? new ByteWriter(64) : itemWriter.reset();
+  writeVariable(storage, writer, item);
+  out.bytes(writer.view());
 }
 
 function getArray(bytes: Uint8Array, view: DataView, from: number, to: number): SqlArray {
@@ -411,22 +426,57 @@ function getArray(bytes: Uint8Array, view: DataView, from: number, to: number): 
   const storage = storageOf(elementType);
   assert(storage !== null, "a stored array's elements are of a type that is stored");
   const items: Datum[] = [];
-  let at = from + 8 + (shape?.length ?? 0) * 8;
-  for (let index = 0; index < count; index++) {
-    if (bytes[at] === 1) {
-      items.push(null);
-      at += 1;
-      continue;
-    }
-    const length = view.getUint32(at + 1, true);
-    at += 5;
-    items.push(
-      storage.width > 0 ? getFixed(storage, bytes, view, at) : getVariable(storage, bytes, view, at, at + length),
-    );
-    at += length;
-  }
-  assert(at === to, "a stored array ends with its last item");
+  const reader: ItemReader = { bytes, view, at: from + 8 + (shape?.length ?? 0) * 8 };
+  for (let index = 0; index < count; index++) items.push(readItem(storage, reader));
+  assert(reader.at === to, "a stored array ends with its last item");
   return new SqlArray(elementType, items, shape);
+}
+
+interface ItemReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+}
+
+function readItem(storage: Storage, reader: ItemReader): Datum {
+  const { bytes, view, at } = reader;
+  if (bytes[at] === 1) {
+    reader.at += 1;
+    return null;
+  }
+  const from = at + 5;
+  reader.at = from + view.getUint32(at + 1, true);
+  return storage.width > 0 ? getFixed(storage, bytes, view, from) : getVariable(storage, bytes, view, from, reader.at);
+}
+
+function writeRecord(out: ByteWriter, { type, types, values }: SqlRecord): void {
+  assert(isComposite(type), "a row that is stored is of a type that has a name");
+  out.u32(type).u16(values.length);
+  for (const [index, value] of values.entries()) {
+    const oid = types[index]?.oid ?? 0;
+    const storage = storageOf(oid);
+    assert(storage !== null, "a row's fields are of types that are stored");
+    out.u32(oid);
+    writeItem(storage, out, value);
+  }
+}
+
+function getRecord(bytes: Uint8Array, view: DataView, from: number, to: number): SqlRecord {
+  const type = view.getUint32(from, true);
+  const count = view.getUint16(from + 4, true);
+  const types: SqlType[] = [];
+  const values: Datum[] = [];
+  const reader: ItemReader = { bytes, view, at: from + 6 };
+  for (let index = 0; index < count; index++) {
+    const oid = view.getUint32(reader.at, true);
+    const storage = storageOf(oid);
+    assert(storage !== null, "a stored row's fields are of types that are stored");
+    reader.at += 4;
+    types.push(sqlType(oid));
+    values.push(readItem(storage, reader));
+  }
+  assert(reader.at === to, "a stored row ends with its last field");
+  return new SqlRecord(types, values, null, type);
 }
 
 const getShape = (view: DataView, from: number, dimensions: number): readonly Dimension[] =>

@@ -18,13 +18,13 @@ import { jsonbCodec, jsonCodec } from "./jsonb.js";
 import { mac8Codec, macCodec } from "./mac-address.js";
 import { moneyCodec } from "./money.js";
 import { objectNameCodec } from "./object-names.js";
-import { recordCodec } from "./record.js";
+import { compositeCodec, recordCodec } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
 import { tidCodec } from "./tid.js";
 import { typeLabel } from "./type-name.js";
 import { elementTypeOf, typeFactsOf } from "./type-table.js";
-import { isEnum } from "./user-types.js";
+import { isComposite, isEnum } from "./user-types.js";
 import { uuidCodec } from "./uuid.js";
 
 const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
@@ -93,6 +93,7 @@ export function codecOf(oid: Oid): TypeCodec {
 /** Arrays have the codec of their elements, records those of their columns. */
 function makeCodec(oid: Oid): TypeCodec {
   if (oid === typeOid.record) return recordCodec(codecOf);
+  if (isComposite(oid)) return compositeCodec(oid, codecOf);
   if (isEnum(oid)) return enumCodec(oid);
   const element = elementTypeOf(oid);
   if (element === 0) throw notSupported(`type ${typeLabel(oid)}`);

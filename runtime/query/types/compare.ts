@@ -17,8 +17,9 @@ import { recordOf } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { compareText, textOf, trimEndSpaces } from "./text.js";
 import { typeLabel } from "./type-name.js";
-import { elementTypeOf } from "./type-table.js";
-import { isEnum } from "./user-types.js";
+import { elementTypeOf, isRowType } from "./type-table.js";
+import type { TextContext } from "./text-context.js";
+import { isComposite, isEnum } from "./user-types.js";
 
 export type Compare = (a: Value, b: Value) => number;
 /** A key that two values have in common exactly when they are equal: for hash joins, grouping and DISTINCT. */
@@ -169,8 +170,9 @@ function compareNullable(a: Datum, b: Datum, compare: Compare): number {
   return compare(a, b);
 }
 
-const records: TypeOrder = {
-  compare: (a, b) => {
+const recordCompare =
+  (what: string): Compare =>
+  (a, b) => {
     const left = recordOf(a);
     const right = recordOf(b);
     if (left.values.length !== right.values.length)
@@ -183,29 +185,35 @@ const records: TypeOrder = {
           "42804",
           `cannot compare dissimilar column types ${typeLabel(type)} and ${typeLabel(other)} at record column ${index + 1}`,
         );
-      const order = compareNullable(value, right.values[index] ?? null, fieldOrder(type).compare);
+      const order = compareNullable(value, right.values[index] ?? null, fieldOrder(type, what).compare);
       if (order !== 0) return order;
     }
     return 0;
-  },
+  };
+
+/** Whether rows are the same goes by the same order; what is told of a field that has none is another. */
+export const compareForEquality: Compare = recordCompare("an equality operator");
+
+const records: TypeOrder = {
+  compare: recordCompare("a comparison function"),
   key: (value) => {
     const { types, values } = recordOf(value);
     return JSON.stringify(
-      values.map((item, index) => (item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0).key(item)))),
+      values.map((item, index) => (item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0, "an equality operator").key(item)))),
     );
   },
 };
 
 /** Whether a row's field can be compared is known when a row is there. */
-function fieldOrder(oid: Oid): TypeOrder {
+function fieldOrder(oid: Oid, what: string): TypeOrder {
   const order = orderOf(oid);
   if (order === null)
-    throw new SqlError("42883", `could not identify a comparison function for type ${typeLabel(oid)}`);
+    throw new SqlError("42883", `could not identify ${what} for type ${typeLabel(oid)}`);
   return order;
 }
 
 function orderOf(oid: Oid): TypeOrder | null {
-  if (oid === typeOid.record) return records;
+  if (isRowType(oid)) return records;
   const plain = orders.get(oid);
   if (plain !== undefined) return plain;
   if (isEnum(oid)) return numbers;
@@ -215,6 +223,14 @@ function orderOf(oid: Oid): TypeOrder | null {
 }
 
 export const hasOrder = (oid: Oid): boolean => orderOf(oid) !== null;
+
+/** As `hasOrder`, and of a composite type whether all its fields have one. */
+export function isOrdered(oid: Oid, context: TextContext): boolean {
+  const element = elementTypeOf(oid);
+  const base = element === 0 ? oid : element;
+  if (!isComposite(base)) return hasOrder(oid);
+  return context.names.fieldsOf(base)?.every(({ type }) => isOrdered(type.oid, context)) ?? false;
+}
 
 /** Throws 42883 for a type without an order (json). */
 export function comparatorOf(oid: Oid): Compare {

@@ -22,7 +22,7 @@
  *   jsonb                           Jsonb, in PostgreSQL's canonical form
  *   jsonpath                        string, as written
  *   T[]                             SqlArray, of up to 6 dimensions
- *   record, row types               SqlRecord
+ *   record, composite types         SqlRecord
  *   void                            "" (as PostgreSQL shows it)
  *   NULL of any type                null
  *

@@ -3,7 +3,7 @@
  * so that the same statement with the same context has the same result anywhere.
  */
 import type { Int64 } from "./datum.js";
-import type { Oid } from "./sql-type.js";
+import type { Oid, RecordField } from "./sql-type.js";
 
 export interface DateStyle {
   readonly format: "ISO" | "SQL" | "Postgres" | "German";
@@ -29,6 +29,8 @@ export interface ObjectNames {
   nameOf(kind: NamedObjectKind, oid: Oid): string | null;
   /** Null where the catalog has no such enum. */
   enumLabels(type: Oid): EnumLabels | null;
+  /** The fields of a composite type in their order; null where the catalog has no such type. */
+  fieldsOf(type: Oid): readonly RecordField[] | null;
 }
 
 /** The values of an enum: the numbers that they are (user-types.ts), by their labels and back. */

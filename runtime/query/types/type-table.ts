@@ -2,7 +2,7 @@
 import { assert } from "../../types/assert.js";
 import { typeFacts } from "./facts/types.js";
 import { type Oid, type SqlType, typeOid } from "./sql-type.js";
-import { domainArrayOid, userTypeFacts } from "./user-types.js";
+import { domainArrayOid, isComposite, userTypeFacts } from "./user-types.js";
 
 export interface TypeFacts {
   readonly oid: Oid;
@@ -11,7 +11,7 @@ export interface TypeFacts {
   /** Bytes, -1 for variable, -2 for C strings: what clients are told. */
   readonly length: number;
   readonly isByValue: boolean;
-  /** `b` base, `e` enum, `p` pseudo. */
+  /** `b` base, `c` composite, `e` enum, `p` pseudo. */
   readonly kind: string;
   /** `N` numeric, `S` string, `D` date and time, `A` array, …: what overload resolution goes by. */
   readonly category: string;
@@ -86,6 +86,9 @@ export function elementTypeOf(array: Oid): Oid {
   if (facts === null || facts.element === 0) return 0;
   return facts.category === "A" || array === typeOid.recordArray ? facts.element : 0;
 }
+
+/** Whether values are rows: of a type that has a name, or of none. */
+export const isRowType = (oid: Oid): boolean => oid === typeOid.record || isComposite(oid);
 
 /** Whether it is the type of arrays of another, and no int2vector or oidvector. */
 export function isArray(oid: Oid): boolean {

@@ -1,7 +1,8 @@
 /** What COMMENT ON has said, as `pg_description` and the functions that look into it have it. */
 
 import type { Oid } from "../../types/sql-type.js";
-import { type CatalogObject, type Comments, partName, publicSchemaOid } from "../model.js";
+import { numberInOid } from "../../types/user-types.js";
+import { type CatalogObject, type Comments, isTypeKind, partName, publicSchemaOid } from "../model.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
 const relationClassOid = 1_259;
@@ -24,7 +25,7 @@ function constraintsOf(object: CatalogObject): readonly { readonly oid: Oid }[] 
 /** The catalog that lists an object. */
 function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid: Oid } {
   if (kind === "schema") return { name: "pg_namespace", oid: namespaceClassOid };
-  return kind === "enum" || kind === "domain"
+  return isTypeKind(kind)
     ? { name: "pg_type", oid: typeClassOid }
     : { name: "pg_class", oid: relationClassOid };
 }
@@ -43,12 +44,13 @@ export function objectComment(oid: Oid, className: string, world: CatalogWorld):
 }
 
 export function columnComment(oid: Oid, column: number, world: CatalogWorld): string | null {
-  const object = world.catalog.objectByOid(oid);
+  const object = world.catalog.objectByOid(oid) ?? world.compositeOfClass(oid);
   return object === null ? null : (commentsOf(object)[partName.column(column)] ?? null);
 }
 
 /** Numbers of the columns that can have been spoken of. */
 function columnNumbers(object: CatalogObject): readonly number[] {
+  if (object.kind === "composite") return object.attributes.map(({ number }) => number);
   if (object.kind === "table") return object.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
   return object.kind === "view" || object.kind === "materializedView"
     ? object.columns.map((_, index) => index + 1)
@@ -63,7 +65,10 @@ export function* descriptionRows(world: CatalogWorld): Iterable<SystemRow> {
     if (own !== undefined) yield { objoid: object.oid, classoid, objsubid: 0, description: own };
     for (const number of columnNumbers(object)) {
       const description = comments[partName.column(number)];
-      if (description !== undefined) yield { objoid: object.oid, classoid, objsubid: number, description };
+      if (description === undefined) continue;
+      // A composite type is spoken of as a type, its attributes as columns of what `pg_class` lists.
+      const objoid = object.kind === "composite" ? numberInOid(object.oid) : object.oid;
+      yield { objoid, classoid: relationClassOid, objsubid: number, description };
     }
     for (const { oid } of constraintsOf(object)) {
       const description = comments[partName.constraint(oid)];

@@ -400,7 +400,54 @@ export function* sequenceInformationRows(world: CatalogWorld, database: string):
   }
 }
 
+export function* userDefinedTypeRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { schema, name } of world.composites())
+    yield {
+      user_defined_type_catalog: database,
+      user_defined_type_schema: world.schemaName(schema),
+      user_defined_type_name: name,
+      user_defined_type_category: "STRUCTURED",
+      is_instantiable: "YES",
+    };
+}
+
+export function* attributeRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { schema, name: type, attributes } of world.composites())
+    for (const attribute of attributes) {
+      const { udt_schema, udt_name, ...described } = typeRow(attribute.type, database, world);
+      yield {
+        ...described,
+        udt_catalog: database,
+        udt_schema: world.schemaName(schema),
+        udt_name: type,
+        attribute_name: attribute.name,
+        ordinal_position: attribute.number,
+        is_nullable: "YES",
+        attribute_udt_catalog: database,
+        attribute_udt_schema: udt_schema ?? null,
+        attribute_udt_name: udt_name ?? null,
+        dtd_identifier: String(attribute.number),
+        is_derived_reference_attribute: "NO",
+      };
+    }
+}
+
 export function* elementTypeRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { schema, name, attributes } of world.composites())
+    for (const { type, number } of attributes) {
+      const element = elementTypeOf(type.oid);
+      if (element === 0 || typeFactsOf(type.oid)?.category !== "A") continue;
+      yield {
+        object_catalog: database,
+        object_schema: world.schemaName(schema),
+        object_name: name,
+        object_type: "USER-DEFINED TYPE",
+        collection_type_identifier: String(number),
+        data_type: dataType(element),
+        ...typeNameRow(element, database, world),
+        dtd_identifier: `a${number}`,
+      };
+    }
   for (const { relation, number, type } of listedColumns(world)) {
     const element = elementTypeOf(type.oid);
     if (element === 0 || typeFactsOf(type.oid)?.category !== "A") continue;

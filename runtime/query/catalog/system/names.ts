@@ -7,7 +7,7 @@ import type { Oid } from "../../types/sql-type.js";
 import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
 import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
-import { isUserType, withTypeNames } from "../../types/user-types.js";
+import { isUserType, numberInOid, withTypeNames } from "../../types/user-types.js";
 import { roleOidOf } from "../role-set.js";
 import { findTypeIn, labelsOf } from "../user-types.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
@@ -58,8 +58,10 @@ class NameReader {
     const names = readQualifiedName(text);
     partsOf(names, "relation");
     const relation = this.#world.relationNamed(names);
-    if (relation === null) throw noRelation(text);
-    return relation.oid;
+    if (relation !== null) return relation.oid;
+    const type = this.#world.typeNamed(names);
+    if (type?.kind !== "composite") throw noRelation(text);
+    return numberInOid(type.oid);
   }
 
   type(text: string): Oid {
@@ -188,7 +190,9 @@ export function objectNames(view: CatalogView): ObjectNames {
       switch (kind) {
         case "regclass": {
           const relation = world.relation(oid);
-          return relation === null ? null : world.relationText(relation);
+          if (relation !== null) return world.relationText(relation);
+          const composite = world.compositeOfClass(oid);
+          return composite === null ? null : world.typeText(composite.oid);
         }
         case "regtype":
           if (view.catalog.objectByOid(oid)?.kind === "domain") return world.typeText(oid);
@@ -217,6 +221,10 @@ export function objectNames(view: CatalogView): ObjectNames {
     enumLabels: (type) => {
       const object = view.catalog.objectByOid(type);
       return object?.kind === "enum" ? labelsOf(object) : null;
+    },
+    fieldsOf: (type) => {
+      const object = view.catalog.objectByOid(type);
+      return object?.kind === "composite" ? object.attributes : null;
     },
   };
 }

@@ -9,6 +9,7 @@ import { int64 } from "../../types/bytes.js";
 import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import { numberInOid } from "../../types/user-types.js";
 import {
   type ColumnDefinition,
   extensions,
@@ -68,6 +69,7 @@ function persistenceOf(relation: Relation, world: CatalogWorld): "t" | "u" | "p"
 }
 
 export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
+  yield* compositeClassRows(world);
   for (const { definition, isView } of systemRelations)
     yield {
       oid: definition.oid,
@@ -111,6 +113,23 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
     };
   }
+}
+
+function* compositeClassRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid, name, schema, owner, attributes } of world.composites())
+    yield {
+      oid: numberInOid(oid),
+      relname: name,
+      relnamespace: schema,
+      reltype: oid,
+      relowner: world.roleOid(owner),
+      reltuples: -1,
+      relpersistence: "p",
+      relkind: "c",
+      relnatts: Math.max(0, ...attributes.map(({ number }) => number)),
+      relispopulated: true,
+      relreplident: "n",
+    };
 }
 
 function typeColumns({ type, dimensions = 1 }: Pick<ColumnDefinition, "type" | "dimensions">): SystemRow {
@@ -168,6 +187,14 @@ function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Itera
 }
 
 export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid, attributes } of world.composites())
+    for (const attribute of attributes)
+      yield {
+        attrelid: numberInOid(oid),
+        attname: attribute.name,
+        attnum: attribute.number,
+        ...typeColumns(attribute),
+      };
   for (const { definition } of systemRelations)
     for (const column of definition.columns) yield tableColumnRow(definition, column);
   for (const relation of world.relations())
@@ -345,6 +372,17 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
     if (world.userType(refobjid) !== null)
       yield { classid: typeClassOid, objid: oid, refclassid: typeClassOid, refobjid, deptype: "n" };
   }
+  for (const { oid, attributes } of world.composites())
+    for (const { number, type } of attributes)
+      if (world.userType(type.oid) !== null)
+        yield {
+          classid: classOid,
+          objid: numberInOid(oid),
+          objsubid: number,
+          refclassid: typeClassOid,
+          refobjid: type.oid,
+          deptype: "n",
+        };
   for (const sequence of world.sequences()) {
     if (sequence.ownerTable === 0) continue;
     const table = world.table(sequence.ownerTable);

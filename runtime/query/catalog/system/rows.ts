@@ -100,6 +100,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "information_schema.constraint_table_usage": ofDatabase(information.constraintTableRows),
   "information_schema.check_constraints": ofDatabase(information.checkRows),
   "information_schema.sequences": ofDatabase(information.sequenceInformationRows),
+  "information_schema.user_defined_types": ofDatabase(information.userDefinedTypeRows),
+  "information_schema.attributes": ofDatabase(information.attributeRows),
   "information_schema.element_types": ofDatabase(information.elementTypeRows),
   "information_schema.table_privileges": tablePrivilegeRows,
   "information_schema.role_table_grants": tablePrivilegeRows,

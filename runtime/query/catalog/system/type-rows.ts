@@ -1,6 +1,13 @@
 /** Rows of pg_type and pg_enum: the built-in types, and those that a tenant has made. */
 import { arrayOfType, arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
-import { type DomainDefinition, type EnumDefinition, pgCatalogSchemaOid, type TypeDefinition } from "../model.js";
+import { numberInOid } from "../../types/user-types.js";
+import {
+  type CompositeDefinition,
+  type DomainDefinition,
+  type EnumDefinition,
+  pgCatalogSchemaOid,
+  type TypeDefinition,
+} from "../model.js";
 import { bootstrapRole } from "../role-set.js";
 import { arrayName, typeOf } from "../user-types.js";
 import { aclArray } from "./acl-array.js";
@@ -39,7 +46,7 @@ export function* typeRows(world: ExpressionWorld): Iterable<SystemRow> {
     if (definition.kind === "domain") {
       yield domainRow(definition, world);
       yield* domainArrayRow(definition, world);
-    } else for (const oid of [definition.oid, arrayTypeOf(definition.oid)]) yield* enumRow(definition, oid, world);
+    } else for (const oid of [definition.oid, arrayTypeOf(definition.oid)]) yield* ownRow(definition, oid, world);
   }
 }
 
@@ -48,12 +55,19 @@ const ownedBy = (definition: TypeDefinition, world: CatalogWorld): SystemRow => 
   typowner: world.roleOid(definition.owner),
 });
 
-function* enumRow(definition: EnumDefinition, oid: number, world: CatalogWorld): Iterable<SystemRow> {
+/** Of an enum or a composite type, or of its arrays. */
+function* ownRow(
+  definition: EnumDefinition | CompositeDefinition,
+  oid: number,
+  world: CatalogWorld,
+): Iterable<SystemRow> {
   const facts = typeFactsOf(oid);
   const found = world.userType(oid);
   if (facts === null || found === null) return;
-  const typacl = oid === definition.oid ? aclArray(definition) : null;
-  yield { ...typeRow(facts), typname: found.name, ...ownedBy(definition, world), typacl };
+  const isOwn = oid === definition.oid;
+  const typacl = isOwn ? aclArray(definition) : null;
+  const typrelid = isOwn && definition.kind === "composite" ? numberInOid(oid) : 0;
+  yield { ...typeRow(facts), typname: found.name, ...ownedBy(definition, world), typrelid, typacl };
 }
 
 /** Of the functions `domain_in` and `domain_recv`. */

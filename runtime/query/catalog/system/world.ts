@@ -5,10 +5,11 @@ import type { Datum } from "../../types/datum.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
+import { compositeOid, isClassNumber, isOwnType, isUserType, numberInOid } from "../../types/user-types.js";
 import { builtInDomains } from "../built-in-domains.js";
 import {
   type Catalog,
+  type CompositeDefinition,
   type DomainDefinition,
   type IndexDefinition,
   informationSchemaOid,
@@ -89,6 +90,16 @@ export class CatalogWorld {
     for (const object of this.catalog.objects()) if (isType(object)) yield object;
   }
 
+  *composites(): Iterable<CompositeDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "composite") yield object;
+  }
+
+  /** The composite type that `pg_class` lists under a number; null for any other. */
+  compositeOfClass(oid: Oid): CompositeDefinition | null {
+    const object = isClassNumber(oid) ? this.catalog.objectByOid(compositeOid(oid)) : null;
+    return object?.kind === "composite" ? object : null;
+  }
+
   *domains(): Iterable<DomainDefinition> {
     yield* builtInDomains;
     for (const object of this.catalog.objects()) if (object.kind === "domain") yield object;
@@ -99,10 +110,10 @@ export class CatalogWorld {
     const domain = this.catalog.objectByOid(oid);
     if (domain?.kind === "domain") return { type: domain, name: domain.name };
     if (!isUserType(oid)) return null;
-    const own = this.catalog.objectByOid(isEnum(oid) ? oid : elementTypeOf(oid));
+    const own = this.catalog.objectByOid(isOwnType(oid) ? oid : elementTypeOf(oid));
     const object = own ?? this.catalog.objectByOid(numberInOid(oid));
     if (object === null || !isType(object)) return null;
-    return { type: object, name: isEnum(oid) ? object.name : arrayName(object.name) };
+    return { type: object, name: isOwnType(oid) ? object.name : arrayName(object.name) };
   }
 
   /** A type's name as SQL would have it, with its schema where the bare name does not find it. */

@@ -12,7 +12,7 @@ import { Jsonb, type JsonbNode, objectNode } from "../../types/jsonb.js";
 import { moneyOf } from "../../types/money.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
-import { elementTypeOf } from "../../types/type-table.js";
+import { elementTypeOf, isRowType } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { aggregates, aggregatesOfAll, type CallTypes, type Implementation } from "../define.js";
 import type { Accumulator, SortOrder } from "../registry.js";
@@ -84,7 +84,7 @@ class CollectValues implements Accumulator {
   }
 }
 
-const isStructured = (type: Oid): boolean => type === typeOid.record || elementTypeOf(type) !== 0;
+const isStructured = (type: Oid): boolean => isRowType(type) || elementTypeOf(type) !== 0;
 
 function jsonArray(type: Oid, context: EvaluationContext): Accumulator {
   const isOnLines = isStructured(type);

@@ -3,7 +3,7 @@
  * functions behind B-trees (`…cmp`) and those that keep the larger or smaller: all made from the types' one comparison.
  */
 import { SqlError } from "../../error.js";
-import { comparatorOf, hasOrder } from "../../types/compare.js";
+import { comparatorOf, compareForEquality, hasOrder } from "../../types/compare.js";
 import type { Datum, Value } from "../../types/datum.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
@@ -72,7 +72,8 @@ function testOf(operator: string, type: Oid): Test | null {
       default:
         return null;
     }
-  const compare = comparatorOf(type);
+  const isOfEquality = type === typeOid.record && (operator === "=" || operator === "<>");
+  const compare = isOfEquality ? compareForEquality : comparatorOf(type);
   switch (operator) {
     case "=":
       return (a, b) => compare(a, b) === 0;

@@ -13,7 +13,7 @@ import { recordOf, type SqlRecord } from "../../types/record.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
 import type { TextContext } from "../../types/text-context.js";
-import { elementTypeOf } from "../../types/type-table.js";
+import { elementTypeOf, isRowType } from "../../types/type-table.js";
 
 const numberTypes = new Set<Oid>([
   typeOid.int2,
@@ -35,8 +35,10 @@ function timeText(value: Value, type: Oid, context: TextContext): string {
   return text.replace(" ", "T").replace(/([+-]\d{2})(?= BC|$)/u, type === typeOid.timestamptz ? "$1:00" : "$1");
 }
 
-export const fieldNames = (record: SqlRecord): readonly string[] =>
-  record.names ?? record.values.map((_, index) => `f${index + 1}`);
+export const fieldNames = (record: SqlRecord, { names }: TextContext): readonly string[] =>
+  record.names ??
+  names.fieldsOf(record.type)?.map(({ name }) => name) ??
+  record.values.map((_, index) => `f${index + 1}`);
 
 /** Text of a scalar without quotes, and whether it stands in JSON as it is. */
 function scalarText(
@@ -61,9 +63,9 @@ export function jsonText(value: Datum, type: Oid, context: TextContext, separato
   if (type === typeOid.json || type === typeOid.jsonb) return codecOf(type).output(value, context);
   const element = elementTypeOf(type);
   if (element !== 0) return arrayText(arrayOf(value), element, context, separator);
-  if (type === typeOid.record) {
+  if (isRowType(type)) {
     const record = recordOf(value);
-    const names = fieldNames(record);
+    const names = fieldNames(record, context);
     const fields = record.values.map(
       (field, index) => `${quoteJson(names[index] ?? "")}:${jsonText(field, record.types[index]?.oid ?? 0, context)}`,
     );
@@ -89,9 +91,9 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
       (level) => level,
     );
   }
-  if (type === typeOid.record) {
+  if (isRowType(type)) {
     const record = recordOf(value);
-    const names = fieldNames(record);
+    const names = fieldNames(record, context);
     return objectNode(
       record.values.map((field, index) => [
         names[index] ?? "",
@@ -107,7 +109,7 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
 /** A key of an object: the value's plain text. */
 export function keyText(value: Value, type: Oid, context: TextContext): string {
   const isStructured =
-    type === typeOid.record || type === typeOid.json || type === typeOid.jsonb || elementTypeOf(type) !== 0;
+    isRowType(type) || type === typeOid.json || type === typeOid.jsonb || elementTypeOf(type) !== 0;
   if (isStructured && type !== typeOid.name)
     throw new SqlError("22023", "key value must be scalar, not array, composite, or json");
   if (typeof value === "boolean") return value ? "true" : "false";

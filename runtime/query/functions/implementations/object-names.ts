@@ -51,7 +51,9 @@ const named = strictly({
   "pg_table_is_visible(oid)": (oid, context) => {
     const world = worldOf(context);
     const relation = world.relation(oid);
-    return relation === null ? null : world.isVisible(relation);
+    if (relation !== null) return world.isVisible(relation);
+    const composite = world.compositeOfClass(oid);
+    return composite === null ? null : world.isTypeVisible(composite.oid);
   },
   "pg_type_is_visible(oid)": (oid, context) => worldOf(context).isTypeVisible(oid),
   "pg_get_userbyid(oid)": (oid, context) =>

@@ -156,6 +156,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       expectMake(statement, ports);
       return;
     case "createEnum":
+    case "createComposite":
     case "createDomain":
       expectMake({ ...statement, isTemporary: false }, ports);
       return;

@@ -30,6 +30,18 @@ export const emptyColumn = {
   missingValue: null,
 } as const;
 
+/** Throws 0A000 for a collation that there is not. */
+export function expectCollation(collation: ColumnSyntax["collation"], position?: number): void {
+  if (collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(collation.at(-1) ?? ""))
+    throw notSupported(`collation "${collation.join(".")}"`, position);
+}
+
+/** Throws 42804 for a collation of a type that has none. */
+export function expectCollatable(collation: ColumnSyntax["collation"], { oid }: SqlType, position?: number): void {
+  if (collation !== null && (typeFactsOf(oid)?.collation ?? 0) === 0)
+    throw new SqlError("42804", `collations are not supported by type ${typeLabel(oid)}`, { position });
+}
+
 /** Builds columns one after the other; what they need beside themselves (sequences, constraints) gathers in it. */
 export class ColumnMaker {
   readonly #ports: DefinitionPorts;
@@ -95,14 +107,11 @@ export class ColumnMaker {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position });
     }
     expectColumns(parts.columns.length + 1, position);
-    if (syntax.collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(syntax.collation.at(-1) ?? "")) {
-      throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
-    }
+    expectCollation(syntax.collation, position);
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
     const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);
-    if (syntax.collation !== null && (typeFactsOf(type.oid)?.collation ?? 0) === 0)
-      throw new SqlError("42804", `collations are not supported by type ${typeLabel(type.oid)}`, { position });
+    expectCollatable(syntax.collation, type, position);
     let column: ColumnDefinition = { ...emptyColumn, number, name, type, ...dimensionsOf(syntax.type) };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);

@@ -2,10 +2,12 @@
 import {
   type CatalogObject,
   type Comments,
+  type CompositeDefinition,
   type DomainDefinition,
   partName,
   type Relation,
   type TableDefinition,
+  type TypeDefinition,
 } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CommentOn } from "../../syntax/ast-definition.js";
@@ -37,15 +39,20 @@ export function comment(statement: CommentOn, ports: DefinitionPorts): Definitio
   } else if (objectType === "schema") {
     put(draft.schema(name[0] ?? ""), partName.itself);
   } else if (objectType === "type" || objectType === "domain") {
-    const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+    const type = typeNamed(name, ports);
     if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
     put(type, partName.itself);
   } else if (objectType === "domconstraint") {
     const domain = domainNamed(name.slice(0, -1), ports);
     put(domain, partName.constraint(checkOid(domain, name.at(-1) ?? "", ports)));
   } else if (objectType === "column") {
-    const relation = relationNamed(name.slice(0, -1), ports);
-    put(relation, partName.column(columnNumber(relation, name.at(-1) ?? "")));
+    const [column = "", ...of] = name.toReversed();
+    const type = typeNamed(of.toReversed(), ports);
+    if (type?.kind === "composite") put(type, partName.column(attributeNumber(type, column)));
+    else {
+      const relation = relationNamed(of.toReversed(), ports);
+      put(relation, partName.column(columnNumber(relation, column)));
+    }
   } else if (objectType === "tabconstraint") {
     const relation = relationNamed(name.slice(0, -1), ports);
     put(relation, partName.constraint(constraintOid(relation, name.at(-1) ?? "")));
@@ -86,8 +93,17 @@ function constraintOid(relation: Relation, name: string): number {
   throw new SqlError("42704", `constraint "${name}" for table "${relation.name}" does not exist`);
 }
 
-function domainNamed(name: readonly string[], { draft }: DefinitionPorts): DomainDefinition {
-  const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+const typeNamed = (name: readonly string[], { draft }: DefinitionPorts): TypeDefinition | null =>
+  draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+
+function attributeNumber({ name: type, attributes }: CompositeDefinition, name: string): number {
+  const found = attributes.find((attribute) => attribute.name === name);
+  if (found !== undefined) return found.number;
+  throw new SqlError("42703", `column "${name}" of relation "${type}" does not exist`);
+}
+
+function domainNamed(name: readonly string[], ports: DefinitionPorts): DomainDefinition {
+  const type = typeNamed(name, ports);
   if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
   if (type.kind !== "domain") throw new SqlError("42809", `"${name.join(".")}" is not a domain`);
   return type;

@@ -19,6 +19,8 @@ import { storageOf } from "../../table/value-bytes.js";
 import { hasOrder } from "../../types/compare.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
+import { elementTypeOf } from "../../types/type-table.js";
+import { isComposite } from "../../types/user-types.js";
 import { referenceOf } from "../reference-types.js";
 import { type CatalogDraft, placeOf } from "./draft.js";
 import { freeName } from "./names.js";
@@ -128,6 +130,7 @@ function keyColumns(
 }
 
 export function expectIndexable({ type: { oid } }: Pick<ColumnDefinition, "type">): void {
+  if (isComposite(oid) || isComposite(elementTypeOf(oid))) throw notSupported(`a key of type ${typeLabel(oid)}`);
   if (storageOf(oid) === null || !hasOrder(oid)) throw noOperatorClass(typeLabel(oid));
 }
 

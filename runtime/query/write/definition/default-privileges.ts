@@ -97,6 +97,7 @@ const letterOfKind = ({ kind }: Guarded): DefaultKind | null => {
       return "S";
     case "enum":
     case "domain":
+    case "composite":
       return "T";
     case "schema":
       return "n";

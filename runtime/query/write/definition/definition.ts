@@ -6,6 +6,7 @@ import { alterTable } from "./alter-table.js";
 import { expectAuthority } from "./authority.js";
 import { cluster } from "./cluster.js";
 import { comment } from "./comment.js";
+import { createComposite } from "./composites.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
 import { alterDefaultPrivileges } from "./default-privileges.js";
@@ -62,6 +63,8 @@ function carryOut(statement: DefinitionStatement | Truncate, ports: DefinitionPo
       return createView(statement, ports);
     case "createEnum":
       return createEnum(statement, ports);
+    case "createComposite":
+      return createComposite(statement, ports);
     case "createDomain":
       return createDomain(statement, ports);
     case "alterDomain":

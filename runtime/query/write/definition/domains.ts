@@ -9,20 +9,19 @@ import {
   type TableDefinition,
 } from "../../catalog/model.js";
 import { valueOf } from "../../catalog/system/expression-world.js";
+import { isOfType } from "../../catalog/of-type.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { domainsOver } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
-import { typeFactsOf } from "../../types/type-table.js";
-import { domainArrayOid } from "../../types/user-types.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import { domainArrayOid, isComposite } from "../../types/user-types.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
-import { expectFree } from "./enums.js";
-import { freeName } from "./names.js";
+import { expectFree, freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
-import { isOfType } from "./type-uses.js";
 import { columnType, expectTypeUsage } from "./types.js";
 
 export function createDomain(statement: CreateDomain, ports: DefinitionPorts): DefinitionResult {
@@ -38,6 +37,8 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
     throw new SqlError("42804", `"${name}" is not a valid base type for a domain`);
   }
   const base = columnType(statement.type, draft.findType);
+  if (isComposite(base.oid) || isComposite(elementTypeOf(base.oid)))
+    throw notSupported("a domain over a composite type", placeOf(statement.type.location));
   expectTypeUsage(base, ports);
   const under = base.domain === undefined ? null : draft.catalog.objectByOid(base.domain);
   if (base.domain !== undefined && under?.kind !== "domain")

@@ -210,8 +210,10 @@ export class CatalogDraft {
     this.put(owner?.kind === "materializedView" ? { ...owner, rows: table } : table);
   }
 
+  /** Whether a relation has the name, or a composite type, which is listed among them. */
   isTaken(schema: Oid, name: string): boolean {
-    return this.#catalog.relationByName(schema, name) !== null;
+    if (this.#catalog.relationByName(schema, name) !== null) return true;
+    return this.#catalog.typeByName(schema, name)?.kind === "composite";
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
-import { isRelation, rowsOfObject } from "../../catalog/model.js";
+import { isRelation, isTypeKind, rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
@@ -229,7 +229,7 @@ function removeRelation(ports: DefinitionPorts, relation: Relation): void {
 }
 
 export const labelOf = ({ kind }: CatalogObject): string =>
-  kind === "materializedView" ? "materialized view" : kind === "enum" || kind === "domain" ? "type" : kind;
+  kind === "materializedView" ? "materialized view" : isTypeKind(kind) ? "type" : kind;
 
 /** @param shown what the object is called */
 export const dependsError = (

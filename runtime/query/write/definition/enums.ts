@@ -1,18 +1,19 @@
 /** CREATE TYPE … AS ENUM and ALTER TYPE. */
 import { assert } from "../../../types/assert.js";
 import type { CatalogObject, EnumDefinition, StoredExpression, TableDefinition } from "../../catalog/model.js";
+import { isOfType } from "../../catalog/of-type.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterType, CreateEnum } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { tablesRead, textsIn, typesNamed } from "../../syntax/names-read.js";
 import { enumOid } from "../../types/user-types.js";
+import { alterComposite } from "./composites.js";
 import { withDefaults } from "./default-privileges.js";
 import { shownName } from "./draft.js";
-import { nameBytesMax } from "./names.js";
+import { expectFree, nameBytesMax } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { followType } from "./stored-types.js";
-import { isOfType } from "./type-uses.js";
 
 type Labels = EnumDefinition["labels"];
 
@@ -21,14 +22,6 @@ function expectLabel(label: string): void {
   throw new SqlError("42602", `invalid enum label "${label}"`, {
     detail: `Labels must be ${nameBytesMax} bytes or less.`,
   });
-}
-
-/** Throws 42710 for a name that another type has, or a table or view: each of them is a type, too. */
-export function expectFree({ draft }: DefinitionPorts, schema: number, name: string): void {
-  const relation = draft.catalog.relationByName(schema, name);
-  const isTaken = relation !== null && relation.kind !== "index" && relation.kind !== "sequence";
-  if (isTaken || draft.catalog.typeByName(schema, name) !== null)
-    throw new SqlError("42710", `type "${name}" already exists`);
 }
 
 export function createEnum({ name, labels }: CreateEnum, ports: DefinitionPorts): DefinitionResult {
@@ -61,17 +54,23 @@ export function createEnum({ name, labels }: CreateEnum, ports: DefinitionPorts)
 
 export function alterType({ name, change, isDomain }: AlterType, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
+  if (change.kind === "attributes" || change.kind === "renameAttribute") {
+    alterComposite(name, change, ports);
+    return { tag: "ALTER TYPE" };
+  }
   const type = draft.type(name);
   if (type === null) throw new SqlError("42704", `type "${shownName(name)}" does not exist`);
   if (isDomain && type.kind !== "domain") throw new SqlError("42809", `"${shownName(name)}" is not a domain`);
   switch (change.kind) {
     case "addValue":
     case "renameValue":
-      if (type.kind !== "enum") throw new SqlError("42809", `"${shownName(name)}" is not an enum`);
+      if (type.kind !== "enum") throw new SqlError("42809", `${draft.shown(type)} is not an enum`);
       if (change.kind === "addValue") addValue(type, change, ports);
       else renameValue(type, change, ports);
       break;
     case "rename":
+      if (type.kind === "composite" && draft.catalog.relationByName(type.schema, change.newName) !== null)
+        throw new SqlError("42P07", `relation "${change.newName}" already exists`);
       expectFree(ports, type.schema, change.newName);
       draft.put({ ...type, name: change.newName });
       followType(ports, type.oid, { name: change.newName });

@@ -38,6 +38,14 @@ export function expectNoType({ draft }: DefinitionPorts, schema: number, name: s
   });
 }
 
+/** Throws 42710 for a name that another type has, or a table or view: each of them is a type, too. */
+export function expectFree({ draft }: DefinitionPorts, schema: number, name: string): void {
+  const relation = draft.catalog.relationByName(schema, name);
+  const isTaken = relation !== null && relation.kind !== "index" && relation.kind !== "sequence";
+  if (isTaken || draft.catalog.typeByName(schema, name) !== null)
+    throw new SqlError("42710", `type "${name}" already exists`);
+}
+
 /** Whether there is something of that name already; with IF NOT EXISTS a notice, else 42P07. */
 export function exists(ports: DefinitionPorts, schema: number, name: string, ifNotExists: boolean): boolean {
   if (!ports.draft.isTaken(schema, name)) return false;

@@ -92,6 +92,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   const before = draft.catalog.relationByName(schema.oid, name);
   let oid: number;
   if (before === null) {
+    if (draft.isTaken(schema.oid, name)) throw new SqlError("42P07", `relation "${name}" already exists`);
     expectNoType(ports, schema.oid, name);
     oid = draft.newOid();
   } else {

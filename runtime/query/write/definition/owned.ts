@@ -48,6 +48,7 @@ const order = [
   "materializedView",
   "table",
   "sequence",
+  "composite",
   "domain",
   "enum",
   "schema",

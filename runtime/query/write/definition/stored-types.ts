@@ -12,7 +12,7 @@ import { mapTypeNames } from "../../syntax/stored-types.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { FindUserType } from "../../types/type-name.js";
 import { elementTypeOf } from "../../types/type-table.js";
-import { isEnum } from "../../types/user-types.js";
+import { isOwnType } from "../../types/user-types.js";
 import type { DefinitionPorts } from "./ports.js";
 
 /** The tree with the number of each such type beside its name, which gets its schema: it is found whatever the search path is. */
@@ -23,7 +23,7 @@ export const numbered = <Tree>(syntax: Tree, find: FindUserType, catalog: Catalo
     const { oid, domain } = own;
     // Else the name is that of an array's type in the catalog: `_mood`.
     const ofDomain = domain === undefined ? null : elementDomainIn(catalog, domain);
-    const isOwn = ofDomain === null && (domain !== undefined || isEnum(oid));
+    const isOwn = ofDomain === null && (domain !== undefined || isOwnType(oid));
     const type = ofDomain ?? catalog.objectByOid(isOwn ? (domain ?? oid) : elementTypeOf(oid));
     assert(type !== null && isType(type), "a type that was found is in the catalog");
     const schema = catalog.objectByOid(type.schema);

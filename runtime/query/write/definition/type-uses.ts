@@ -2,15 +2,16 @@
  * What is of a type, or names it, in the order in which PostgreSQL tells of it: by the numbers of the objects, of a table's columns the last
  * first, each followed by what hangs on it; what hangs on several things comes after the last of them.
  */
-import type { ColumnDefinition, Relation, TableDefinition, TypeDefinition } from "../../catalog/model.js";
+import type { ColumnDefinition, CompositeDefinition, Relation, TableDefinition, TypeDefinition } from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
+import { isArrayOf, isOfType } from "../../catalog/of-type.js";
 import { typesNamed } from "../../syntax/names-read.js";
-import type { Oid, SqlType } from "../../types/sql-type.js";
+import type { Oid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
-import { arrayTypeOf } from "../../types/type-table.js";
-import { isEnum, isUserType, numberInOid, typeMark } from "../../types/user-types.js";
+import { numberInOid, typeMark } from "../../types/user-types.js";
 import { dropConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
+import { changeAttributes } from "./composites.js";
 import { allDependentsOf, dropIndex, dropRelation, labelOf, readsRelation } from "./drop.js";
 import { dropColumn } from "./drop-column.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -20,8 +21,10 @@ import { viewsReading } from "./views.js";
 interface Told {
   /** As in "column a of table t depends on type d". */
   readonly description: string;
-  /** The table that it is a part of; null for an object of its own. */
+  /** The table or composite type that it is a part of; null for an object of its own. */
   readonly partOf: Oid | null;
+  /** Of another type: which one it is. */
+  readonly itself?: Oid;
 }
 
 export interface TypeUse extends Told {
@@ -37,15 +40,6 @@ interface Placed extends TypeUse {
   readonly object: Oid;
   readonly column: number;
 }
-
-const isArrayOfDomain = ({ domain }: SqlType, oid: Oid): boolean =>
-  domain !== undefined && isUserType(domain) && numberInOid(domain) === oid;
-
-const isArrayOfEnum = ({ oid: own }: SqlType, oid: Oid): boolean => isEnum(oid) && own === arrayTypeOf(oid);
-
-/** Whether a column is of the type or of its arrays. */
-export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
-  type.domain === oid || type.oid === oid || isArrayOfDomain(type, oid) || isArrayOfEnum(type, oid);
 
 const names = (syntax: unknown, oid: Oid): boolean => [...typesNamed(syntax)].includes(oid);
 
@@ -66,6 +60,7 @@ export function usesOfType(
     column: 0,
     below,
     drop,
+    itself: object.oid,
   });
   for (const object of draft.catalog.objects()) {
     if ((object.kind === "view" || object.kind === "materializedView") && names(object.query, type.oid))
@@ -77,7 +72,8 @@ export function usesOfType(
     ) {
       const below = toldOf(usesOfType(ports, object, dropDomain));
       found.push(whole(object, below, () => dropDomain(object)));
-    } else if (object.kind === "table") found.push(...usesOfTable(ports, object, type, on));
+    } else if (object.kind === "composite") found.push(...usesOfComposite(ports, object, type));
+    else if (object.kind === "table") found.push(...usesOfTable(ports, object, type, on));
   }
   return found.sort(
     (left, right) =>
@@ -98,7 +94,7 @@ function usesOfTable(ports: DefinitionPorts, table: TableDefinition, { oid }: Ty
       found.push({
         ...part,
         description: `column ${name} of table ${shown} depends on type ${type.domain === undefined ? typeLabel(type.oid) : typeMark(type.domain)}`,
-        isOfArray: isArrayOfDomain(type, oid) || isArrayOfEnum(type, oid),
+        isOfArray: isArrayOf(type, oid),
         object: table.oid,
         column: number,
         below: readersOf(ports, table, column),
@@ -131,6 +127,32 @@ function usesOfTable(ports: DefinitionPorts, table: TableDefinition, { oid }: Ty
         drop: () => dropIfThere(ports, index.oid),
       });
   return found;
+}
+
+/** Attributes of the type. Dropping them throws 0A000 where there may be values that have them. */
+function usesOfComposite(ports: DefinitionPorts, composite: CompositeDefinition, { oid }: TypeDefinition): Placed[] {
+  return composite.attributes.flatMap((attribute): Placed[] => {
+    const { name, number, type } = attribute;
+    if (!isOfType(attribute, oid)) return [];
+    return [
+      {
+        description: `column ${name} of composite type ${ports.draft.shown(composite)} depends on type ${typeLabel(type.oid)}`,
+        partOf: composite.oid,
+        isOfArray: isArrayOf(type, oid),
+        object: numberInOid(composite.oid),
+        column: number,
+        below: [],
+        drop: () => dropAttribute(ports, composite.oid, name),
+      },
+    ];
+  });
+}
+
+function dropAttribute(ports: DefinitionPorts, oid: Oid, name: string): void {
+  const now = ports.draft.catalog.objectByOid(oid);
+  if (now?.kind !== "composite") return;
+  const drop = { kind: "drop", name, ifExists: true, isCascade: true } as const;
+  changeAttributes(now, [drop], ports);
 }
 
 /** Views of a column, each followed by what hangs on it. */

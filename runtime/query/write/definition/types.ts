@@ -8,7 +8,7 @@ import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { type FindUserType, formatType } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
+import { isOwnType, isUserType, numberInOid } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
@@ -38,7 +38,7 @@ export function expectTypeUsage(
   { oid, domain }: SqlType,
   { draft, actor }: Pick<DefinitionPorts, "draft" | "actor">,
 ): void {
-  const own = isUserType(oid) && !isEnum(oid) ? elementTypeOf(oid) : oid;
+  const own = isUserType(oid) && !isOwnType(oid) ? elementTypeOf(oid) : oid;
   const ofDomain = domain !== undefined && isUserType(domain) ? numberInOid(domain) : domain;
   const found = draft.catalog.objectByOid(ofDomain ?? own);
   if (found !== null && isType(found)) expectPrivilege(found, actor, "U");
