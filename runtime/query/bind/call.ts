@@ -167,7 +167,7 @@ function bindSetCall(
 
 /** Of each row of a set-returning function as one value. */
 export const typeOfRows = ({ isRecord, columns, resultType }: ResolvedSet): SqlType =>
-  isRecord && columns !== null ? recordType(columns) : resultType;
+  isRecord && columns !== null && resultType.oid === typeOid.record ? recordType(columns) : resultType;
 
 function bindWindowCall(
   call: FunctionCall,

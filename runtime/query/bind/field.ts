@@ -1,7 +1,7 @@
 /** Columns of a row that is one value: `(t).a`, and `(t).*` in a select list. */
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
-import type { Indirection } from "../syntax/ast-expression.js";
+import type { Indirection, Located } from "../syntax/ast-expression.js";
 import { type RecordField, type SqlType, typeOid } from "../types/sql-type.js";
 import { isRowType } from "../types/type-table.js";
 import { isComposite } from "../types/user-types.js";
@@ -54,7 +54,7 @@ export function fieldNamed(
 }
 
 /** All columns of a row, for `(…).*`. */
-export function fieldsOf(subject: BoundExpression, { location }: Indirection, binder: Binder): readonly Named[] {
+export function fieldsOf(subject: BoundExpression, { location }: Located, binder: Binder): readonly Named[] {
   if (!isRowType(subject.type.oid))
     throw new SqlError("42809", `type ${binder.labelOf(subject.type)} is not composite`);
   const columns = known(subject, binder);

@@ -53,7 +53,7 @@ function bindStep(
       }
       if (subject.type.oid === typeOid.name && step.kind === "index")
         return bind(characterOf(expression.subject, step.index), context);
-      throw noSubscripts(subject, location);
+      throw noSubscripts(subject.type, location);
     }
   }
 }

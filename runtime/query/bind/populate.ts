@@ -6,10 +6,11 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, FunctionCall, TypeName } from "../syntax/ast-expression.js";
 import { recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { precisionWarning, secondDigitsMax } from "../types/type-name.js";
-import { elementTypeOf } from "../types/type-table.js";
+import { elementTypeOf, isRowType } from "../types/type-table.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, isUnknown } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
+import { fieldsOfType } from "./field.js";
 import { findRelation } from "./relation.js";
 import type { Bind } from "./stored.js";
 import { bindTypeName, userTypesOf } from "./type-name.js";
@@ -31,10 +32,11 @@ export function populateCall(call: FunctionCall, context: ExpressionContext, bin
   if (base === undefined || json === undefined || call.isVariadic) return null;
   if (isUnknown(base))
     throw new SqlError("42804", "could not determine polymorphic type because input has type unknown");
-  if (base.type.oid !== typeOid.record) throw new SqlError("42804", `first argument of ${name} must be a row type`);
-  const type = base.kind === "rowOf" ? rowType(base) : base.type;
-  const rows = populatedRows(name, type, type.fields ?? null);
-  const record = name.endsWith("set") || type.fields === undefined ? null : populatedRecord(name, type);
+  if (!isRowType(base.type.oid)) throw new SqlError("42804", `first argument of ${name} must be a row type`);
+  const type = base.kind === "rowOf" && base.type.oid === typeOid.record ? rowType(base) : base.type;
+  const columns = fieldsOfType(type, context.binder.environment);
+  const rows = populatedRows(name, type, columns);
+  const record = name.endsWith("set") || columns === null ? null : populatedRecord(name, type, columns);
   const document = coerce(context.binder, json, rows.argumentTypes[1] ?? json.type, "implicit");
   if (document === null) return null;
   return { record, rows, args: [base, document] };

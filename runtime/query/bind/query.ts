@@ -218,7 +218,8 @@ function bindRecursive(
       },
     );
   }
-  if (!query.isAll) for (const [index, type] of types.entries()) expectEquality(binder, type, first[index]?.location ?? -1);
+  if (!query.isAll)
+    for (const [index, type] of types.entries()) expectEquality(binder, type, first[index]?.location ?? -1);
   if (problem !== null) throw problem;
   const carried = step.outputs.slice(own).map(outputOf);
   const plan: PlanNode = {

@@ -44,6 +44,8 @@ export interface ScopeRelation {
   readonly parts?: readonly LockablePart[] | null;
   /** A join under an alias: in the empty half of another one it is a row of NULLs. */
   readonly isJoin?: true;
+  /** Of a function that answers rows of a composite type: that type. */
+  readonly rowType?: SqlType;
   /** What has no rows of tables to be locked, as a message names it. */
   readonly lockless?: "a function" | "a WITH query";
 }
@@ -201,7 +203,7 @@ export function wholeRow(relation: ScopeRelation, location: number): BoundExpres
     kind: "rowOf",
     names: relation.columns.map(({ name }) => name),
     items: relation.columns.map((column) => reference(column, location, `${relation.name}.${column.name}`)),
-    type: recordType(relation.columns),
+    type: relation.rowType ?? recordType(relation.columns),
     location,
     ...(relation.present === undefined ? {} : { present: presenceOf(relation.name, relation.present, location) }),
   };

@@ -3,7 +3,7 @@ import { SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, Indirection } from "../syntax/ast-expression.js";
 import { dimensionsMax, tooManyDimensions } from "../types/array-shape.js";
-import { sqlType, typeOid } from "../types/sql-type.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
@@ -70,10 +70,8 @@ export function bindSubscripts(
 }
 
 /** Throws 42804 for a value that has no parts. */
-export function noSubscripts(subject: BoundExpression, location: number): SqlError {
-  return new SqlError(
-    "42804",
-    `cannot subscript type ${typeLabel(subject.type.oid)} because it does not support subscripting`,
-    { position: positionOf(location) },
-  );
+export function noSubscripts({ oid }: SqlType, location: number): SqlError {
+  return new SqlError("42804", `cannot subscript type ${typeLabel(oid)} because it does not support subscripting`, {
+    position: positionOf(location),
+  });
 }

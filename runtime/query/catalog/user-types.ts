@@ -6,13 +6,7 @@ import type { FindUserType } from "../types/type-name.js";
 import { arrayOfType } from "../types/type-table.js";
 import { isOwnType, isUserType, numberInOid } from "../types/user-types.js";
 import { builtInDomainNamed } from "./built-in-domains.js";
-import {
-  type Catalog,
-  type DomainDefinition,
-  type EnumDefinition,
-  isType,
-  type TypeDefinition,
-} from "./model.js";
+import { type Catalog, type DomainDefinition, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
 import { type NamePath, schemaNamed, schemasOf } from "./temporary.js";
 
 /** The type of that name, with its schema or along the search path. */

@@ -1,14 +1,17 @@
 /**
- * What a column holds once a part of it has been given a value: an element or a slice of an array (`SET a[2] = 5`), or what stands at a path
- * in a jsonb (`SET j['a'][0] = '1'`).
+ * What a column holds once a part of it has been given a value: an element or a slice of an array (`SET a[2] = 5`), what stands at a path in a
+ * jsonb (`SET j['a'][0] = '1'`), a field of a row (`SET c.field = 3`), or a part of such a part.
  */
+import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { arrayOf, SqlArray } from "../types/array.js";
 import { grownMax, tooManyNew, withElement, withSlice } from "../types/array-assignment.js";
 import type { Datum } from "../types/datum.js";
 import { isArrayNode, isObjectNode, Jsonb, type JsonbNode, nodeOf, objectNode } from "../types/jsonb.js";
-import { type Oid, type SqlType, sqlType } from "../types/sql-type.js";
+import { compositeOf, recordOf } from "../types/record.js";
+import { type Oid, type RecordField, type SqlType, sqlType } from "../types/sql-type.js";
 import { textOf } from "../types/text.js";
+import type { EvaluationContext } from "./context.js";
 import type { ResolvedScalar } from "./registry.js";
 
 const base = { kind: "scalar", oid: 0, volatility: "immutable", isStrict: false } as const;
@@ -77,6 +80,63 @@ export const pathAssigned = (type: SqlType, startsInArray: boolean): ResolvedSca
       });
       const whole = json === null ? (startsInArray ? [] : objectNode([])) : nodeOf(json);
       return new Jsonb(placed(whole, path, 0, value === null ? null : nodeOf(value)));
+    },
+  },
+});
+
+/** One way into a value: to what is there, and back with another in its place. */
+export interface PartStep {
+  /** How many subscripts it has. */
+  readonly placeCount: number;
+  readonly old: (whole: Datum, places: readonly Datum[]) => Datum;
+  readonly replaced: (whole: Datum, value: Datum, places: readonly Datum[], context: EvaluationContext) => Datum;
+}
+
+/** To a field of a composite type. Where there is no row yet its other fields are NULL. */
+export function fieldStep(type: Oid, fields: readonly RecordField[], index: number): PartStep {
+  const fieldOf = (whole: Datum, at: number): Datum => (whole === null ? null : (recordOf(whole).values[at] ?? null));
+  return {
+    placeCount: 0,
+    old: (whole) => fieldOf(whole, index),
+    replaced: (whole, value) =>
+      compositeOf(
+        type,
+        fields,
+        fields.map((_, at) => (at === index ? value : fieldOf(whole, at))),
+      ),
+  };
+}
+
+/** To an element, a slice or a path. @param assigned a function of the whole, the value and the subscripts */
+export function subscriptStep({ evaluator }: ResolvedScalar, placeCount: number): PartStep {
+  assert(evaluator.arity === "any", "an assignment to a part takes any number of subscripts");
+  const { call } = evaluator;
+  return {
+    placeCount,
+    old: (whole, places) =>
+      whole instanceof SqlArray && !places.includes(null) ? whole.within(places.map(Number)) : null,
+    replaced: (whole, value, places, context) => call([whole, value, ...places], context),
+  };
+}
+
+/** A function of a value, another for the part of it that some steps lead to, and the subscripts of all of them. */
+export const partAssigned = (type: SqlType, takes: SqlType, steps: readonly PartStep[]): ResolvedScalar => ({
+  ...base,
+  name: "part",
+  argumentTypes: [type, takes],
+  resultType: type,
+  evaluator: {
+    arity: "any",
+    call: ([whole = null, value = null, ...places], context) => {
+      const within = (old: Datum, depth: number, from: number): Datum => {
+        const step = steps[depth];
+        if (step === undefined) return value;
+        const own = places.slice(from, from + step.placeCount);
+        const isLast = depth === steps.length - 1;
+        const next = isLast ? value : within(step.old(old, own), depth + 1, from + step.placeCount);
+        return step.replaced(old, next, own, context);
+      };
+      return within(whole, 0, 0);
     },
   },
 });

@@ -54,7 +54,10 @@ export type Storage =
   | { readonly kind: "macaddr8"; readonly width: 8 }
   | { readonly kind: "timetz"; readonly width: 12 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
-  | { readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array" | "record"; readonly width: -1 };
+  | {
+      readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array" | "record";
+      readonly width: -1;
+    };
 
 const text: Storage = { kind: "text", width: -1 };
 const uint32: Storage = { kind: "uint32", width: 4 };

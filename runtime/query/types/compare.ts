@@ -16,9 +16,9 @@ import { compareNodes, isObjectNode, nodeOf, nodeText } from "./jsonb.js";
 import { recordOf } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { compareText, textOf, trimEndSpaces } from "./text.js";
+import type { TextContext } from "./text-context.js";
 import { typeLabel } from "./type-name.js";
 import { elementTypeOf, isRowType } from "./type-table.js";
-import type { TextContext } from "./text-context.js";
 import { isComposite, isEnum } from "./user-types.js";
 
 export type Compare = (a: Value, b: Value) => number;
@@ -199,7 +199,9 @@ const records: TypeOrder = {
   key: (value) => {
     const { types, values } = recordOf(value);
     return JSON.stringify(
-      values.map((item, index) => (item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0, "an equality operator").key(item)))),
+      values.map((item, index) =>
+        item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0, "an equality operator").key(item)),
+      ),
     );
   },
 };
@@ -207,8 +209,7 @@ const records: TypeOrder = {
 /** Whether a row's field can be compared is known when a row is there. */
 function fieldOrder(oid: Oid, what: string): TypeOrder {
   const order = orderOf(oid);
-  if (order === null)
-    throw new SqlError("42883", `could not identify ${what} for type ${typeLabel(oid)}`);
+  if (order === null) throw new SqlError("42883", `could not identify ${what} for type ${typeLabel(oid)}`);
   return order;
 }
 

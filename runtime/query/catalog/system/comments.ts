@@ -25,9 +25,7 @@ function constraintsOf(object: CatalogObject): readonly { readonly oid: Oid }[] 
 /** The catalog that lists an object. */
 function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid: Oid } {
   if (kind === "schema") return { name: "pg_namespace", oid: namespaceClassOid };
-  return isTypeKind(kind)
-    ? { name: "pg_type", oid: typeClassOid }
-    : { name: "pg_class", oid: relationClassOid };
+  return isTypeKind(kind) ? { name: "pg_type", oid: typeClassOid } : { name: "pg_class", oid: relationClassOid };
 }
 
 /** Of an object as a whole; null where nothing was said. */

@@ -6,13 +6,12 @@ import { SqlError } from "../../error.js";
 import { isArrayNode } from "../../types/jsonb.js";
 import type { RecordField } from "./json.js";
 
-function itemLiteral({ node, text }: RecordField): string {
-  if (node === null) return "NULL";
-  return `"${(typeof node === "string" ? node : text).replace(/["\\]/gu, "\\$&")}"`;
-}
+/** What an item is as text, which the type of the array's elements reads. */
+export type ItemText = (item: RecordField) => string;
 
 class ArrayLiteral {
   readonly #column: string;
+  readonly #textOf: ItemText;
   #dimensions = 0;
   /** By depth: items of an array, once one is known, and of the one that is read. */
   #lengths: (number | null)[] = [];
@@ -20,8 +19,13 @@ class ArrayLiteral {
   /** No items at all, however many arrays there are. */
   #isEmpty = true;
 
-  constructor(column: string) {
+  constructor(column: string, textOf: ItemText) {
     this.#column = column;
+    this.#textOf = textOf;
+  }
+
+  #literal(item: RecordField): string {
+    return item.node === null ? "NULL" : `"${this.#textOf(item).replace(/["\\]/gu, "\\$&")}"`;
   }
 
   /** @param depth 1 for the outermost */
@@ -37,7 +41,7 @@ class ArrayLiteral {
     const items = fields.map((item) => {
       if (this.#dimensions > 0 && depth >= this.#dimensions) {
         this.#counts[depth - 1] = (this.#counts[depth - 1] ?? 0) + 1;
-        return itemLiteral(item);
+        return this.#literal(item);
       }
       const literal = this.read(item, depth + 1);
       this.#close(depth);
@@ -68,4 +72,5 @@ class ArrayLiteral {
 }
 
 /** What a column of an array's type reads. Throws 22P02 for what is no array, or none of even dimensions. @param column that it is for */
-export const arrayLiteralOf = (field: RecordField, column: string): string => new ArrayLiteral(column).read(field, 1);
+export const arrayLiteralOf = (field: RecordField, column: string, textOf: ItemText): string =>
+  new ArrayLiteral(column, textOf).read(field, 1);

@@ -108,8 +108,7 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
 
 /** A key of an object: the value's plain text. */
 export function keyText(value: Value, type: Oid, context: TextContext): string {
-  const isStructured =
-    isRowType(type) || type === typeOid.json || type === typeOid.jsonb || elementTypeOf(type) !== 0;
+  const isStructured = isRowType(type) || type === typeOid.json || type === typeOid.jsonb || elementTypeOf(type) !== 0;
   if (isStructured && type !== typeOid.name)
     throw new SqlError("22023", "key value must be scalar, not array, composite, or json");
   if (typeof value === "boolean") return value ? "true" : "false";

@@ -2,13 +2,14 @@
 import { SqlError } from "../../error.js";
 import type { Datum } from "../../types/datum.js";
 import { parseJson } from "../../types/json-parse.js";
-import { isArrayNode, isObjectNode, type JsonbNode, nodeFromTree, nodeOf } from "../../types/jsonb.js";
+import { isArrayNode, nodeFromTree, nodeOf } from "../../types/jsonb.js";
 import { SqlRecord } from "../../types/record.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
+import { isComposite } from "../../types/user-types.js";
 import type { EvaluationContext } from "../context.js";
 import type { ResolvedScalar, ResolvedSet, ResultColumn } from "../registry.js";
-import { jsonbFields, jsonFields, type RecordFields, recordOf } from "./json.js";
+import { jsonbFields, jsonFields, noObject, type RecordFields, recordOf } from "./json.js";
 
 export type PopulateName =
   | "json_populate_record"
@@ -22,15 +23,13 @@ const isJsonb = (name: PopulateName): boolean => name.startsWith("jsonb");
 const jsonType = (name: PopulateName): SqlType => sqlType(isJsonb(name) ? typeOid.jsonb : typeOid.json);
 
 const invalid = (message: string): SqlError => new SqlError("22023", message);
-const whatIs = (node: JsonbNode): string =>
-  isArrayNode(node) ? "an array" : isObjectNode(node) ? "an object" : "a scalar";
 
 /** The fields of an object; throws 22023 for what is none. */
 function fieldsOf(name: PopulateName, json: Exclude<Datum, null>): RecordFields {
   const fields = isJsonb(name) ? jsonbFields(nodeOf(json)) : jsonFields(parseJson(textOf(json), false), textOf(json));
   if (fields !== null) return fields;
   const node = isJsonb(name) ? nodeOf(json) : nodeFromTree(parseJson(textOf(json), true), textOf(json));
-  throw invalid(`cannot call populate_composite on ${whatIs(node)}`);
+  throw noObject(node);
 }
 
 /** The fields of each object of an array. */
@@ -52,10 +51,18 @@ function fail(error: SqlError): never {
   throw error;
 }
 
+/** A record of the columns of a composite type is one of the type. */
+const ofType = ({ oid }: SqlType, record: SqlRecord): SqlRecord =>
+  isComposite(oid) ? new SqlRecord(record.types, record.values, null, oid) : record;
+
 const baseOf = (base: Datum): SqlRecord | null => (base instanceof SqlRecord ? base : null);
 
-/** One row as a value. @param type the row's, whose columns are known */
-export const populatedRecord = (name: PopulateName, type: SqlType): ResolvedScalar => ({
+/** One row as a value. */
+export const populatedRecord = (
+  name: PopulateName,
+  type: SqlType,
+  columns: readonly ResultColumn[],
+): ResolvedScalar => ({
   kind: "scalar",
   oid: 0,
   name,
@@ -66,7 +73,7 @@ export const populatedRecord = (name: PopulateName, type: SqlType): ResolvedScal
   evaluator: {
     arity: 2,
     call: (base, json, context) =>
-      json === null ? base : recordOf(fieldsOf(name, json), type.fields ?? [], context, baseOf(base)),
+      json === null ? base : ofType(type, recordOf(fieldsOf(name, json), columns, context, baseOf(base))),
   },
 });
 
@@ -84,9 +91,9 @@ export function populatedRows(name: PopulateName, type: SqlType, columns: readon
     columns,
     isRecord: true,
     rows: ([base = null, json = null], context: EvaluationContext, wanted) => {
-      if (json === null) return isMany ? [] : [baseOf(base) ?? emptyRow(wanted)];
+      if (json === null) return isMany ? [] : [baseOf(base) ?? ofType(type, emptyRow(wanted))];
       const all = isMany ? fieldsOfAll(name, json) : [fieldsOf(name, json)];
-      return all.map((fields) => recordOf(fields, wanted, context, baseOf(base)));
+      return all.map((fields) => ofType(type, recordOf(fields, wanted, context, baseOf(base))));
     },
   };
 }

@@ -15,14 +15,15 @@ import {
   nodeText,
   objectNode,
 } from "../../types/jsonb.js";
-import { SqlRecord } from "../../types/record.js";
-import { sqlType, typeOid } from "../../types/sql-type.js";
+import { compositeOf, SqlRecord } from "../../types/record.js";
+import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
-import { isArray } from "../../types/type-table.js";
+import { elementTypeOf, isArray } from "../../types/type-table.js";
+import { isComposite } from "../../types/user-types.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, sets, setsOfAny, strictly, variadics } from "../define.js";
 import type { ResultColumn } from "../registry.js";
-import { arrayLiteralOf } from "./json-arrays.js";
+import { arrayLiteralOf, type ItemText } from "./json-arrays.js";
 import { jsonbNode, jsonText, keyText } from "./json-output.js";
 
 const integerPattern = /^[ \t-\r]*[+-]?\d+[ \t-\r]*$/u;
@@ -246,6 +247,8 @@ export interface RecordField {
   readonly text: string;
   /** Of an array. */
   readonly items: () => readonly RecordField[];
+  /** Of an object; null of all else. */
+  readonly fields: () => RecordFields | null;
 }
 
 /** The field of a name; null where there is none. */
@@ -264,10 +267,13 @@ export function recordOf(
     if (field.node === null) return null;
     if (type.oid === typeOid.jsonb) return new Jsonb(field.node);
     if (type.oid === typeOid.json) return field.text;
-    const { node } = field;
-    const isArrayWanted = isArray(type.oid) && typeof node !== "string";
-    const text = isArrayWanted ? arrayLiteralOf(field, name) : typeof node === "string" ? node : field.text;
-    return codecOf(type.oid).input(text, type.modifier, context);
+    if (isComposite(type.oid) && typeof field.node !== "string")
+      return compositeFrom(field, type.oid, context, base?.values[at] ?? null);
+    if (!isArray(type.oid) || typeof field.node === "string")
+      return codecOf(type.oid).input(plainTextOf(field), type.modifier, context);
+    const element = elementTypeOf(type.oid);
+    const itemText = isComposite(element) ? compositeText(element, context) : plainTextOf;
+    return codecOf(type.oid).input(arrayLiteralOf(field, name, itemText), type.modifier, context);
   });
   return new SqlRecord(
     columns.map(({ type }) => type),
@@ -276,16 +282,40 @@ export function recordOf(
   );
 }
 
+const plainTextOf = ({ node, text }: RecordField): string => (typeof node === "string" ? node : text);
+
+/** A row of a composite type of an object. Throws 22023 for what is none. @param base of whose fields it has those that the object lacks */
+function compositeFrom(field: RecordField, type: Oid, context: EvaluationContext, base: Datum): SqlRecord {
+  const fields = field.fields();
+  if (fields === null) throw noObject(field.node);
+  const columns = context.names.fieldsOf(type) ?? [];
+  const { values } = recordOf(fields, columns, context, base instanceof SqlRecord ? base : null);
+  return compositeOf(type, columns, values);
+}
+
+const compositeText =
+  (type: Oid, context: EvaluationContext): ItemText =>
+  (item) =>
+    typeof item.node === "string" ? item.node : codecOf(type).output(compositeFrom(item, type, context, null), context);
+
+/** What a row is to be made of, and is no object. */
+export function noObject(node: JsonbNode): SqlError {
+  const what = isArrayNode(node) ? "an array" : "a scalar";
+  return new SqlError("22023", `cannot call populate_composite on ${what}`);
+}
+
 const fieldFromNode = (node: JsonbNode): RecordField => ({
   node,
   text: nodeText(node),
   items: () => (isArrayNode(node) ? node.map(fieldFromNode) : []),
+  fields: () => jsonbFields(node),
 });
 
 const fieldFromTree = (tree: JsonTree, text: string): RecordField => ({
   node: nodeFromTree(tree, text),
   text: sourceOf(tree, text),
   items: () => (tree.kind === "array" ? tree.items.map((item) => fieldFromTree(item, text)) : []),
+  fields: () => jsonFields(tree, text),
 });
 
 /** Null for what is no object. */

@@ -7,8 +7,8 @@ import {
   rowsOfObject,
   type TypeDefinition,
 } from "../../catalog/model.js";
-import { isTemporaryName } from "../../catalog/temporary.js";
 import { isOfType, typesWith } from "../../catalog/of-type.js";
+import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterType, AttributeAction, ColumnSyntax, CreateComposite } from "../../syntax/ast-definition.js";
 import type { RelationName } from "../../syntax/ast-query.js";
@@ -53,7 +53,11 @@ export function createComposite({ name, attributes }: CreateComposite, ports: De
 }
 
 /** Throws 42704, 42P16 and 42501 as a column of a table does, 0A000 for what is not stored and for domains. */
-function attributeOf({ name, type: syntax }: ColumnSyntax, number: number, ports: DefinitionPorts): AttributeDefinition {
+function attributeOf(
+  { name, type: syntax }: ColumnSyntax,
+  number: number,
+  ports: DefinitionPorts,
+): AttributeDefinition {
   return { number, name, type: attributeType(name, syntax, ports), ...dimensionsOf(syntax) };
 }
 
@@ -190,7 +194,8 @@ function expectUnused(composite: CompositeDefinition, { draft }: DefinitionPorts
       if (!column.isDropped && types.some(({ oid }) => isOfType(column, oid)))
         throw refused(`column "${object.name}.${column.name}"`);
     const named = [...typesNamed(object)];
-    const isOfView = object.kind === "view" && object.columns.some((each) => types.some(({ oid }) => isOfType(each, oid)));
+    const isOfView =
+      object.kind === "view" && object.columns.some((each) => types.some(({ oid }) => isOfType(each, oid)));
     if (isOfView || types.some(({ oid }) => named.includes(oid)))
       throw refused(`${(object as TypeDefinition | typeof object).kind} ${object.name}`);
   }

@@ -8,8 +8,8 @@ import {
   rowsOfObject,
   type TableDefinition,
 } from "../../catalog/model.js";
-import { valueOf } from "../../catalog/system/expression-world.js";
 import { isOfType } from "../../catalog/of-type.js";
+import { valueOf } from "../../catalog/system/expression-world.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { domainsOver } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";

@@ -2,7 +2,13 @@
  * What is of a type, or names it, in the order in which PostgreSQL tells of it: by the numbers of the objects, of a table's columns the last
  * first, each followed by what hangs on it; what hangs on several things comes after the last of them.
  */
-import type { ColumnDefinition, CompositeDefinition, Relation, TableDefinition, TypeDefinition } from "../../catalog/model.js";
+import type {
+  ColumnDefinition,
+  CompositeDefinition,
+  Relation,
+  TableDefinition,
+  TypeDefinition,
+} from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
 import { isArrayOf, isOfType } from "../../catalog/of-type.js";
 import { typesNamed } from "../../syntax/names-read.js";
