@@ -247,7 +247,7 @@ const enums: readonly Case[] = [
   ["drop type s.feeling cascade", ""],
   ["select * from person order by name limit 1", "a"],
   ["select * from felt", "42P01"],
-  ["create type composite as (a int)", "0A000"],
+  ["create type span as range (subtype = int)", "0A000"],
 ];
 
 const domains: readonly Case[] = [

@@ -107,7 +107,7 @@ export function bindFunction(
     const isNamed = produced.length === 1 && produced[0]?.name !== name;
     const isPlain = !callee.isRecord && produced.length === 1 && !isNamed;
     for (const column of produced) {
-      const shown = isPlain && item.functions.length === 1 && item.alias !== null ? item.alias.name : column.name;
+      const shown = isPlain && isAlone && item.alias !== null ? item.alias.name : column.name;
       columns.push({ id: binder.newId(), name: shown, type: column.type });
     }
   }

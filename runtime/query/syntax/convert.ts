@@ -88,7 +88,6 @@ function convertStatement(node: unknown, conversion: Conversion): Statement {
 /** What people call the statements whose nodes the grammar calls otherwise. */
 const statementNames: Readonly<Record<string, string>> = {
   CreateTrigStmt: "CREATE TRIGGER",
-  CompositeTypeStmt: "CREATE TYPE of rows",
   CreateRangeStmt: "CREATE TYPE of ranges",
   DefineStmt: "CREATE AGGREGATE, OPERATOR, TYPE or COLLATION",
   AlterTypeStmt: "ALTER TYPE",
