@@ -169,7 +169,6 @@ test("what only PostgreSQL has is refused by its name when a dump is loaded, and
       /EXCLUDE/u,
       /INHERITS/u,
       /PARTITION BY/u,
-      /CREATE TYPE of rows/u,
       /CREATE TYPE of ranges/u,
       /CREATE FUNCTION/u,
       /ALTER FUNCTION … OWNER TO/u,

@@ -51,6 +51,12 @@ CREATE TABLE full_refs (
 CREATE TABLE part_refs (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) REFERENCES pairs ON DELETE SET NULL (b));
 CREATE UNIQUE INDEX full_refs_once ON full_refs (lower(b) DESC) INCLUDE (c) NULLS NOT DISTINCT WHERE id > 5;
 CREATE TABLE of_domains (id int PRIMARY KEY, ps positive[] DEFAULT '{1,2}', mails email[] DEFAULT ARRAY['a@b.c']::email[], CHECK (ps <> '{9}'::positive[]));
+CREATE TYPE pair AS (x int, "Y y" varchar(5));
+COMMENT ON TYPE pair IS 'two';
+COMMENT ON COLUMN pair."Y y" IS 'the second';
+CREATE TYPE ward.nested AS (p pair, ps pair[], m mood, n numeric(5,2)[]);
+CREATE TABLE of_rows (id int PRIMARY KEY, p pair DEFAULT '(1,a)', n ward.nested, CHECK ((p).x > 0));
+CREATE VIEW of_row_fields AS SELECT id, (p).x, (n).p."Y y", ROW(1, NULL)::pair AS made FROM of_rows;
 CREATE VIEW of_domain_arrays AS SELECT id, ps, ARRAY[id, 2]::positive[] AS more FROM of_domains;
 CREATE TABLE visitors (id serial PRIMARY KEY, at inet UNIQUE DEFAULT '10.0.0.1'::inet, net cidr CHECK (net >>= '10.0.0.1'::inet OR masklen(net) > 8), hops inet[], flags bit(5) DEFAULT B'10101', mask bit varying(9) CHECK (mask <> '0'::bit varying), card macaddr DEFAULT '0800.2b01.0203', fee money DEFAULT 1234.5 CHECK (fee >= '0'::money), clock timetz(3) DEFAULT '10:00:00.5+02');
 CREATE INDEX ON visitors (net DESC, at);
@@ -108,7 +114,6 @@ CREATE TABLE r (id int, b text, FOREIGN KEY (id, b) REFERENCES a (id, b) MATCH F
 CREATE TABLE ex (s int, EXCLUDE USING btree (s WITH =));
 CREATE TABLE child (extra int) INHERITS (a);
 CREATE TABLE parts (k int, v text) PARTITION BY RANGE (k);
-CREATE TYPE pair AS (x int, y text);
 CREATE TYPE span AS RANGE (subtype = date);
 CREATE FUNCTION plus(int) RETURNS int LANGUAGE plpgsql AS 'begin return $1 + 1; end';
 CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end';

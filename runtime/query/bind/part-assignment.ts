@@ -49,7 +49,7 @@ export function assignPart(
     const what = steps[0]?.kind === "field" ? "a subfield" : "an array element";
     throw new SqlError("0A000", `cannot set ${what} to DEFAULT`, { position });
   }
-  const found = stepsTo(whole.type, part, context);
+  const found = stepsTo(whole, part, context);
   const coerced = coerce(binder, value, found.takes, "assignment");
   if (coerced === null) {
     const given = binder.labelOf(value.type);
@@ -76,10 +76,10 @@ interface FoundPart {
 }
 
 /** Goes from a value's type to that of a part of it: subscripts side by side are one step, a field is another. */
-function stepsTo(whole: SqlType, { column, steps: written, location }: Part, context: ExpressionContext): FoundPart {
+function stepsTo(whole: BoundExpression, { column, steps: written, location }: Part, context: ExpressionContext): FoundPart {
   const steps: PartStep[] = [];
   const places: BoundExpression[] = [];
-  let takes = whole;
+  let takes = whole.type;
   let name = column;
   let isSubscripted = false;
   for (let at = 0; at < written.length; ) {
@@ -90,7 +90,7 @@ function stepsTo(whole: SqlType, { column, steps: written, location }: Part, con
     }
     isSubscripted = subscripts.length > 0;
     if (isSubscripted) {
-      const chosen = calleeOf(takes, subscripts, location, context);
+      const chosen = calleeOf(takes, subscripts, at === 0 ? whole.location : -1, context);
       steps.push(subscriptStep(chosen.callee, chosen.places.length));
       places.push(...chosen.places);
       ({ takes } = chosen);

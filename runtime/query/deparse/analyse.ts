@@ -149,7 +149,7 @@ export class Analysis {
       const { rightType, resultType } = resolveOperator(name, null, right.type.oid);
       return { kind: "operator", name, left, right: this.#implicitly(right, rightType), type: resultType };
     }
-    if (left.kind === "row" && right.kind === "row" && rowComparisons.has(name))
+    if (isPlainRow(left) && isPlainRow(right) && rowComparisons.has(name))
       return this.#compareRows(name, left.items, right.items);
     const { resultType, ...operands } = this.#operands(name, left, right);
     return { kind: "operator", name, ...operands, type: resultType };
@@ -240,7 +240,7 @@ export class Analysis {
     const analysed = items.map((item) => this.analyse(item));
     const single = (item: Analysed): Analysed => this.operator(isNegated ? "<>" : "=", subject, item);
     const plain = analysed.filter((item) => !namesColumn(item));
-    const isArray = plain.length > 1 && subject.kind !== "row";
+    const isArray = plain.length > 1 && !isPlainRow(subject);
     const terms = (isArray ? analysed.filter(namesColumn) : analysed).map(single);
     if (isArray) {
       const type = this.common([subject, ...plain], "IN");
@@ -280,7 +280,7 @@ export class Analysis {
 
   /** Rows differ where one of their fields does. */
   #distinctFrom(left: Analysed, right: Analysed): Analysed {
-    if (left.kind === "row" && right.kind === "row") {
+    if (isPlainRow(left) && isPlainRow(right)) {
       const terms = left.items.map((item, index) => {
         const other = right.items[index];
         if (other === undefined || left.items.length !== right.items.length)
@@ -370,6 +370,10 @@ export class Analysis {
     return { from: step.from === null ? null : place(step.from), to: step.to === null ? null : place(step.to) };
   }
 }
+
+/** Of no composite type. */
+const isPlainRow = (analysed: Analysed): analysed is Extract<Analysed, { kind: "row" }> =>
+  analysed.kind === "row" && analysed.type.oid === typeOid.record;
 
 const isNull = (analysed: Analysed): boolean =>
   analysed.kind === "constant" && analysed.text === null && isUnknown(analysed);

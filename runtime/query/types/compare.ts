@@ -200,7 +200,7 @@ const records: TypeOrder = {
     const { types, values } = recordOf(value);
     return JSON.stringify(
       values.map((item, index) =>
-        item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0, "an equality operator").key(item)),
+        item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0, "a comparison function").key(item)),
       ),
     );
   },
