@@ -76,7 +76,11 @@ interface FoundPart {
 }
 
 /** Goes from a value's type to that of a part of it: subscripts side by side are one step, a field is another. */
-function stepsTo(whole: BoundExpression, { column, steps: written, location }: Part, context: ExpressionContext): FoundPart {
+function stepsTo(
+  whole: BoundExpression,
+  { column, steps: written, location }: Part,
+  context: ExpressionContext,
+): FoundPart {
   const steps: PartStep[] = [];
   const places: BoundExpression[] = [];
   let takes = whole.type;

@@ -219,7 +219,14 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext): Ou
       if (names !== null) binder.stars.set(expression, names);
     } else if (expression.kind === "indirection" && expression.step.kind === "star") {
       const row = bindExpression(expression.subject, context);
-      for (const [name, field] of fieldsOf(row, expression, binder)) add(name, field);
+      const fields = fieldsOf(row, expression, binder);
+      for (const [name, field] of fields) add(name, field);
+      const { subject, location } = expression;
+      const steps = fields.map(([name]) => ({ kind: "field", name }) as const);
+      binder.stars.set(
+        expression,
+        steps.map((step) => ({ kind: "indirection", subject, step, location })),
+      );
     } else {
       const bound = bindExpression(expression, context);
       if (expression.kind === "columnName" && expression.isOfCopy === true) expectGiven(bound, scope);

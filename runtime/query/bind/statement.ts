@@ -194,7 +194,7 @@ function spelledOut(item: unknown, binder: Binder): readonly unknown[] | null {
   if (typeof item !== "object" || item === null || !("expression" in item)) return null;
   const { expression } = item;
   const names = typeof expression === "object" && expression !== null ? binder.stars.get(expression) : undefined;
-  return names === undefined ? null : names.map((name) => ({ ...item, expression: name }));
+  return names === undefined ? null : names.map((name) => ({ ...item, expression: settled(name, binder) }));
 }
 
 function bindExplain(explain: Explain, binder: Binder): BoundExplain {

@@ -120,7 +120,11 @@ export class Analysis {
         return { kind: "array", items, type: isArray(type.oid) ? type : sqlType(arrayTypeOf(type.oid)) };
       }
       case "row":
-        return { kind: "row", items: syntax.items.map((item) => this.analyse(item)), type: sqlType(typeOid.record) };
+        return {
+          kind: "row",
+          items: syntax.items.flatMap((item) => this.#rowItems(item)),
+          type: sqlType(typeOid.record),
+        };
       case "indirection":
         return this.#subscript(syntax);
       case "specialValue":
@@ -341,6 +345,15 @@ export class Analysis {
         ...(at === 0 ? {} : { isNext: true }),
       };
     return shown;
+  }
+
+  /** `(…).*` within ROW(…) is its columns. */
+  #rowItems(item: Expression): readonly Analysed[] {
+    if (item.kind !== "indirection" || item.step.kind !== "star") return [this.analyse(item)];
+    const subject = this.analyse(item.subject);
+    const fields = isComposite(subject.type.oid) ? this.#context.names.fieldsOf(subject.type.oid) : null;
+    if (fields === null) throw notSupported("showing the columns of a row");
+    return fields.map(({ name, type }) => ({ kind: "field", subject, name: quoteIdentifier(name), type }));
   }
 
   /** A column of a row that is of a composite type. */

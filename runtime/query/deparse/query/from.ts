@@ -7,7 +7,8 @@ import type { FunctionCall } from "../../syntax/ast-expression.js";
 import type { FromItem, FunctionReference, JoinReference, Query, TableReference } from "../../syntax/ast-query.js";
 import { joinWords } from "../../syntax/print.js";
 import { quoteIdentifier } from "../../types/quote.js";
-import { sqlType, typeOid } from "../../types/sql-type.js";
+import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { isComposite } from "../../types/user-types.js";
 import type { Analysis } from "../analyse.js";
 import type { Analysed } from "../analysed.js";
 import type { Printer } from "../print.js";
@@ -122,13 +123,20 @@ function functionItem(item: FunctionReference, ports: FromPorts): ShownItem {
   scope.isUsed = before;
   const own = item.alias?.name ?? only.call.name.at(-1) ?? "";
   const outputs: Output[] =
-    call.type.oid === typeOid.record ? columnsOfCall(call, only.call) : [{ name: own, type: call.type }];
+    fieldsIn(call.type, ports) ??
+    (call.type.oid === typeOid.record ? columnsOfCall(call, only.call) : [{ name: own, type: call.type }]);
   if (item.hasOrdinality) outputs.push({ name: "ordinality", type: sqlType(typeOid.int8) });
   return named(item, outputs, item.alias?.columns ?? [], ports, true, (printer) => {
     printer.write(isLateral ? "LATERAL " : "");
     printer.print(call, "shown");
     printer.write(item.hasOrdinality ? " WITH ORDINALITY" : "");
   });
+}
+
+/** The fields of a composite type; null of any other. */
+function fieldsIn({ oid }: SqlType, { world }: FromPorts): Output[] | null {
+  const type = isComposite(oid) ? world.catalog.objectByOid(oid) : null;
+  return type?.kind === "composite" ? type.attributes.map(({ name, type: own }) => ({ name, type: own })) : null;
 }
 
 /** Columns of a function that yields several. */
