@@ -99,7 +99,9 @@ export function typeByName(
   const facts = builtIn ?? typeFactsOf(own?.oid ?? 0);
   if (facts === null) {
     const isOfPostgres = (schema === undefined || schema === "pg_catalog") && isNotDone(name);
-    throw isOfPostgres ? notSupported(`the type ${name}`, position) : missing(`${names.join(".")}${isArray ? "[]" : ""}`, position);
+    throw isOfPostgres
+      ? notSupported(`the type ${name}`, position)
+      : missing(`${names.join(".")}${isArray ? "[]" : ""}`, position);
   }
   const modifier = modifierOf(facts.oid, modifiers, position);
   if (!isArray) return sqlType(facts.oid, modifier);
