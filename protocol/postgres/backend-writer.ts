@@ -1,6 +1,7 @@
 /**
  * What the server says, gathered in one buffer so that all of a Sync goes out in one write. Rows come from shards and projections as
- * DataRow messages already and are copied in as they are.
+ * DataRow messages already and are copied in as they are; many at once are handed on in the memory that they came in: beside a copy of a large
+ * answer what it was copied from lies until the next collection, which made twice of what clients have not read.
  *
  * Invariant: between calls the buffer holds whole messages only.
  */
@@ -27,6 +28,8 @@ const statusLetters: Readonly<Record<TransactionStatus, string>> = { idle: "I", 
 const bufferBytesMin: number = 4 * kiB;
 /** A larger buffer is not kept for the next answers. */
 const bufferBytesKept: number = 256 * kiB;
+/** So many bytes of rows are handed on as they are, unless they would keep as many others in memory. */
+const handedOnBytesMin: number = 256 * kiB;
 /** In UTF-16 units. */
 const shortTextMax = 64;
 const encoder = new TextEncoder();
@@ -36,21 +39,41 @@ export class BackendWriter {
   #view = new DataView(this.#memory.buffer);
   #at = 0;
   #messageAt = -1;
+  /** What goes before the buffer's. */
+  #pieces: Uint8Array[] = [];
+  #piecesBytes = 0;
   /** Of the client's texts; null for UTF-8. */
   encoding: () => ByteEncoding | null = () => null;
 
   get length(): number {
-    return this.#at;
+    return this.#piecesBytes + this.#at;
   }
 
-  /** The messages so far, now the caller's. Short ones share memory with others that are on their way: `Buffer` has a pool for such. */
-  take(): Uint8Array {
+  /**
+   * The messages so far in pieces that follow one another, now the caller's. Short ones share memory with others that are on their way: `Buffer`
+   * has a pool for such.
+   */
+  take(): readonly Uint8Array[] {
     assert(this.#messageAt === -1, "only whole messages are taken");
-    const taken = Buffer.allocUnsafe(this.#at);
-    taken.set(this.#memory.subarray(0, this.#at));
+    if (this.#at > 0) this.#piece();
+    const taken = this.#pieces;
+    this.#pieces = [];
+    this.#piecesBytes = 0;
+    return taken;
+  }
+
+  /** Moves what the buffer holds to the pieces. */
+  #piece(): void {
+    const piece = Buffer.allocUnsafe(this.#at);
+    piece.set(this.#memory.subarray(0, this.#at));
     if (this.#memory.length > bufferBytesKept) this.#replace(new Uint8Array(bufferBytesMin));
     this.#at = 0;
-    return taken;
+    this.#add(piece);
+  }
+
+  #add(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#piecesBytes += piece.length;
   }
 
   #replace(memory: Uint8Array<ArrayBuffer>): void {
@@ -253,9 +276,21 @@ export class BackendWriter {
     this.#end();
   }
 
-  /** Whole DataRow messages. */
+  /** Whole DataRow messages, in memory that may be written over. */
   rows(messages: Uint8Array): void {
     this.#raw(messages);
+  }
+
+  /** As `rows`, in memory that nobody writes to any more: many of them are not copied. */
+  handOn(messages: Uint8Array): void {
+    assert(this.#messageAt === -1, "rows are messages of their own");
+    const isCopied = messages.length < handedOnBytesMin || 2 * messages.length < messages.buffer.byteLength;
+    if (isCopied) {
+      this.#raw(messages);
+      return;
+    }
+    if (this.#at > 0) this.#piece();
+    this.#add(messages);
   }
 
   /** One row of texts. Throws 22P05 for what the client cannot read. */

@@ -21,6 +21,7 @@ import type { SessionIdentity } from "./engine-runs.js";
 import { FrontendDecoder } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
 import { Inbox } from "./inbox.js";
+import { Outgoing } from "./outgoing.js";
 import { defectReport, FatalError, reportOf } from "./reports.js";
 import type { SessionHost } from "./session/exchange.js";
 import { expectConnect } from "./session/may-connect.js";
@@ -93,6 +94,7 @@ type Phase = "startup" | "checking" | "authentication" | "session" | "closed";
 export class PostgresConnection implements Outlet {
   readonly #host: ConnectionHost;
   #socket: Socket;
+  #outgoing: Outgoing;
   readonly #decoder: FrontendDecoder;
   readonly #inbox = new Inbox(() => this.#regulate());
   readonly #writer = new BackendWriter();
@@ -121,6 +123,7 @@ export class PostgresConnection implements Outlet {
   constructor(host: ConnectionHost, socket: Socket) {
     this.#host = host;
     this.#socket = socket;
+    this.#outgoing = new Outgoing(socket);
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.#decoder = new FrontendDecoder((type, body, followed) => this.#message(type, body, followed));
     this.#startedAt = Math.floor(host.now() * 1_000);
@@ -182,6 +185,7 @@ export class PostgresConnection implements Outlet {
   #listen(socket: Socket): void {
     socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
     socket.on("drain", () => {
+      this.#outgoing.goOn();
       this.#countUnread();
       this.#wakeDrained();
     });
@@ -225,19 +229,18 @@ export class PostgresConnection implements Outlet {
     this.#held = [];
     this.#heldBytes = 0;
     if (this.#phase === "closed") return;
-    const [only] = held;
-    this.#socket.write(held.length === 1 && only !== undefined ? only : Buffer.concat(held));
+    this.#outgoing.write(held);
     this.#countUnread();
     if (this.#drained.length > 0) this.#wakeDrained();
   }
 
   #flush(): void {
-    this.#write(this.#writer.take());
+    for (const piece of this.#writer.take()) this.#write(piece);
   }
 
   /** Nobody waits until what a closed connection still holds is gone. */
   get #outgoingBytes(): number {
-    return this.#phase === "closed" ? 0 : this.#heldBytes + this.#socket.writableLength;
+    return this.#phase === "closed" ? 0 : this.#heldBytes + this.#outgoing.bytes;
   }
 
   #countUnread(): void {
@@ -266,6 +269,7 @@ export class PostgresConnection implements Outlet {
     if (this.#phase === "closed") return;
     this.#flush();
     this.release();
+    this.#outgoing.finish();
     const socket = this.#socket;
     this.#gone();
     socket.end();
@@ -368,6 +372,7 @@ export class PostgresConnection implements Outlet {
     plain.write("S");
     const secure = new TLSSocket(plain, { isServer: true, secureContext: tls.context });
     this.#socket = secure;
+    this.#outgoing = new Outgoing(secure);
     this.#listen(secure);
   }
 

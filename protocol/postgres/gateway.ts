@@ -225,7 +225,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     writer.error({ severity: "FATAL", sqlState: "53300", message, fields: {}, position: 0 });
     // What the client has said is read: a socket that is closed with bytes unread takes back what was written to it.
     socket.resume();
-    socket.end(writer.take());
+    socket.end(Buffer.concat(writer.take()));
     setTimeout(() => socket.destroy(), 1_000).unref();
   }
 

@@ -85,14 +85,23 @@ export class Exchange {
     return name === "UTF8" ? null : encodingOf(name);
   }
 
-  /** Rows of an answer, as the client reads them. Throws 22P05 for what it cannot. */
+  /** Rows of an answer whose memory is theirs, as the client reads them. Throws 22P05 for what it cannot. */
   writeRows(rows: Uint8Array, columns: readonly SqlColumn[] | null, formats: readonly (0 | 1)[]): void {
+    this.writer.handOn(this.#readableRows(rows, columns, formats));
+  }
+
+  /** As `writeRows`, of rows in memory that others will be written to. */
+  copyRows(rows: Uint8Array, columns: readonly SqlColumn[] | null, formats: readonly (0 | 1)[]): void {
+    this.writer.rows(this.#readableRows(rows, columns, formats));
+  }
+
+  #readableRows(rows: Uint8Array, columns: readonly SqlColumn[] | null, formats: readonly (0 | 1)[]): Uint8Array {
     const { encoding } = this;
-    this.writer.rows(encoding === null || columns === null ? rows : rowsFor(encoding, rows, columns, formats));
+    return encoding === null || columns === null ? rows : rowsFor(encoding, rows, columns, formats);
   }
 
   flush(): void {
-    if (this.writer.length > 0) this.host.write(this.writer.take());
+    for (const piece of this.writer.take()) this.host.write(piece);
   }
 
   /** Lets go of what has gathered, and waits for a slow reader. */

@@ -65,7 +65,7 @@ export class Statements {
     const reply = this.#exchange.openNow(portal, statement, rowsMax);
     if (reply === null) return false;
     this.#opened(portal, reply, protocol);
-    this.#exchange.writeRows(reply.rows, reply.columns, portal.resultFormats);
+    this.#exchange.copyRows(reply.rows, reply.columns, portal.resultFormats);
     this.#exchange.writer.commandComplete(reply.tag);
     portal.state = "done";
     return true;
