@@ -113,6 +113,10 @@ export class ShardLink {
   }
 
   /** Has other nodes hear that roles are others now; whether all have said that none of their gateways judges by those of before. */
+  formsKnown(forms: number): Promise<boolean> {
+    return this.#ask<boolean>("shard-0", { kind: "formsKnown", forms }, commandMs);
+  }
+
   rolesChanged(): Promise<boolean> {
     return this.#ask<boolean>("shard-0", { kind: "rolesChanged" }, commandMs);
   }

@@ -18,6 +18,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { userName } from "../../runtime/types/ids.js";
 import { roleListMax, userTenantsMax } from "../../runtime/types/limits.js";
+import { recordForms } from "../messages/relay.js";
 import type { KnownRole } from "./messages.js";
 import { pageLimit } from "./params.js";
 import type { ShardLink } from "./shard-link.js";
@@ -116,7 +117,7 @@ const newUser: User = {
 };
 
 export interface UsersHost {
-  readonly link: Pick<ShardLink, "command" | "user" | "users" | "roleUses">;
+  readonly link: Pick<ShardLink, "command" | "user" | "users" | "roleUses" | "formsKnown">;
   /** The step that makes a change a fact. */
   logged<Result>(step: Promise<Result>): Promise<Result>;
   tenantNumber(name: string): number;
@@ -241,13 +242,15 @@ export class Users {
     if (!isFirst && (await this.#host.link.user(name)) === null) await this.#expectUnused(name, params);
     const how: UserCreation = isFirst ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
     const grants = grantsFrom(params, principal);
+    // While a node is of a program that could not apply the record, whoever asks grants them in commands of their own, as such programs do.
+    const granted = grants.length > 0 && (await this.#host.link.formsKnown(recordForms.userWithMemberships));
     const outcome = await this.#host.logged(
       this.#host.link.command(0, requestKind.userCreate, principal, (out) =>
-        encodeUserCreate(out, name, user, how, grants),
+        encodeUserCreate(out, name, user, how, granted ? grants : []),
       ),
     );
     assert(outcome.count <= 1, "one user is created at most");
-    return { name, created: outcome.count === 1 };
+    return { name, created: outcome.count === 1, granted };
   }
 
   /**

@@ -9,7 +9,7 @@
  *   10     6  incarnation of the shard that asks; an answer repeats it
  *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
- *                6 reconfiguration, 7 cancel, 8 roles changed, 9 taken, 10 gateway gone) · zero 3 · body
+ *                6 reconfiguration, 7 cancel, 8 roles changed, 9 taken, 10 gateway gone, 11 forms) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
  *             6: 1 for the last part of a relay, else 0 · bytes of a longer relay, whose parts follow one another
  */
@@ -28,6 +28,8 @@ const u32Span = 2 ** 32;
 
 /** A message between nodes has at most 17 MiB. */
 export const relayBytesMax: number = 16 * miB;
+/** Of one that goes whole. */
+export const relayBodyBytesMax: number = relayBytesMax - headBytes;
 /** What a heartbeat waits behind is some of these, and not an answer of 8 MiB. */
 export const partBytesMax: number = 512 * kiB;
 /** More than the largest request of a client, whose messages have at most 64 MiB. */
@@ -123,7 +125,7 @@ export class PartAssembler {
 
 /**
  * What can be asked: of any shard a report, to cancel a session's statement, to pass on that roles have changed, and to say that it has taken
- * what it was sent before; of the one that leads the commit index and what changes something, and to do no more for the clients of a gateway that
+ * what it was sent before, and which forms of records it knows; of the one that leads the commit index and what changes something, and to do no more for the clients of a gateway that
  * is gone. A topic that a shard does not know it answers with null.
  */
 export const relayTopics = {
@@ -137,7 +139,25 @@ export const relayTopics = {
   rolesChanged: 8,
   taken: 9,
   gatewayGone: 10,
+  forms: 11,
 } as const;
+
+/**
+ * Forms of records that programs of one release of the log know or do not. A record that one replica could not apply is written only while all of
+ * them say that they can.
+ */
+export const recordForms = {
+  /** A new user with the memberships that it begins with. */
+  userWithMemberships: 1,
+} as const;
+/** What this program knows of them. */
+export const formsKnown: number = recordForms.userWithMemberships;
+
+/** As the body of an answer. */
+export const encodeForms = (forms: number): Uint8Array => Uint8Array.of(forms);
+
+/** Null, which a program of before answers: none. */
+export const decodeForms = (body: Uint8Array | null): number => body?.[0] ?? 0;
 
 export interface Question {
   readonly id: number;

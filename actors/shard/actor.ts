@@ -227,6 +227,10 @@ class Shard implements Actor<ShardMessage> {
         assert(envelope !== null, "whoever changed roles waits for what others say");
         this.#nodes.tellRolesChanged((areTold) => core.context.reply(envelope, areTold));
         return;
+      case "formsKnown":
+        assert(envelope !== null, "whoever is to write a record waits for what others say");
+        this.#nodes.askForms(message.forms, (areKnown) => core.context.reply(envelope, areKnown));
+        return;
       case "reports":
         assert(envelope !== null, "reports are asked for");
         this.#nodes.reports((reports) => core.context.reply(envelope, reports));

@@ -15,7 +15,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandMessage } from "../messages/commands.js";
 import { refusalsOf } from "../messages/refused-requests.js";
-import { encodeRelay, relayKinds, relayTopics, sourcesMax } from "../messages/relay.js";
+import { encodeRelay, relayBodyBytesMax, relayKinds, relayTopics, sourcesMax } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesLeft, RequestBatchWriter } from "../messages/request-batch.js";
 import type { Answering, RelaySender } from "./peer-port.js";
@@ -209,6 +209,10 @@ export class Forwarder {
   #handOn(leader: number, waiting: Waiting): boolean {
     const { port, envelope, kind } = waiting;
     if (port !== null && !port.isOpen) return true;
+    if (this.#relays.isTooLong(leader, waiting.bytes.length)) {
+      this.#refuse(waiting, tooLong(waiting.bytes.length));
+      return true;
+    }
     if (!this.#relays.hasRoom(leader, waiting.bytes.length)) return false;
     const bytes = waiting.bytes.slice();
     deadlinesLeft(bytes, this.#context.now());
@@ -269,6 +273,13 @@ export class Forwarder {
     for (const { port, envelope, bytes } of waiting) take(port, envelope, bytes);
   }
 }
+
+const tooLong = (bytes: number): KimberliteError =>
+  new KimberliteError(
+    "notSupported",
+    `a request of ${bytes} bytes to a leader of an earlier release, which takes ${relayBodyBytesMax} from another node: upgrade its node, or ask that node itself`,
+    { outcome: "notCommitted" },
+  );
 
 function writerOf(replies: Map<Port, ReplyBatchWriter>, port: Port): ReplyBatchWriter {
   let writer = replies.get(port);

@@ -24,6 +24,8 @@ export type ShardMessage =
    * have said that no gateway of theirs judges by those of before.
    */
   | { readonly kind: "rolesChanged" }
+  /** Asked by the same: answered with whether the programs of all other nodes are known to know these forms of records (`recordForms`). */
+  | { readonly kind: "formsKnown"; readonly forms: number }
   /** Asked by the node: answered with `ShardReports`, whatever state this shard is in. */
   | { readonly kind: "reports" }
   /** Asked by the node: have another replica lead, wherever this shard leads now. Answered with `HandedOver`. */

@@ -8,11 +8,14 @@ import { miB } from "../../runtime/types/limits.js";
 import { rolesLeaseMs } from "../directory/messages.js";
 import { type CancelMessage, decodeCancel, encodeCancel } from "../messages/cancel.js";
 import {
+  decodeForms,
   decodeOp,
   decodeQuestion,
   decodeRelay,
   encodeAnswer,
+  encodeForms,
   encodeOp,
+  formsKnown,
   incarnationSpan,
   PartAssembler,
   relayKinds,
@@ -44,6 +47,7 @@ export const adminMs = 60_000;
 const reportMs = 700;
 const confirmMs = 5_000;
 const cancelMs = 1_000;
+const formsMs = 2_000;
 const questionsDueMs = 50;
 const resendMs = 5;
 /** Who has not taken what came before by then has lost it, or is asked again behind more. */
@@ -110,8 +114,8 @@ export class OtherNodes {
     return false;
   }
 
-  #askTaken(to: number, taken: (isKnown: boolean) => void): boolean {
-    const told = (body: Uint8Array | null): void => taken(body !== null);
+  #askTaken(to: number, taken: (isKnown: boolean | null) => void): boolean {
+    const told: Answered = (body, how) => taken(how === "ended" ? null : body !== null);
     const isAsked = this.#questions.tryAsk(to, relayTopics.taken, noBytes, takenMs, told);
     this.#watch();
     return isAsked;
@@ -202,6 +206,8 @@ export class OtherNodes {
     } else if (topic === relayTopics.gatewayGone) {
       this.#askers.gone(asker, body[0] ?? 0);
       answer(noBytes);
+    } else if (topic === relayTopics.forms) {
+      answer(encodeForms(formsKnown));
     } else if (topic === relayTopics.cancel) {
       const cancel = decodeCancel(body);
       if (cancel !== null) this.#host.cancel(cancel);
@@ -253,9 +259,7 @@ export class OtherNodes {
 
   /** Has the directories of all other nodes hear that roles are others now. Tells whether each has said that its gateways have. */
   tellRolesChanged(told: (areTold: boolean) => void): void {
-    const others = Array.from({ length: this.#replicas }, (_, replica) => replica).filter(
-      (replica) => replica !== this.#core.args.self,
-    );
+    const others = this.#others;
     let waiting = others.length;
     let areTold = true;
     if (waiting === 0) told(true);
@@ -269,9 +273,31 @@ export class OtherNodes {
     }
   }
 
+  /** Tells whether the programs of all other nodes know these forms of records; one that cannot be asked may not. */
+  askForms(forms: number, told: (areKnown: boolean) => void): void {
+    const others = this.#others;
+    let waiting = others.length;
+    let areKnown = true;
+    if (waiting === 0) told(true);
+    for (const replica of others) {
+      const heard: Answered = (body) => {
+        areKnown &&= (decodeForms(body) & forms) === forms;
+        waiting -= 1;
+        if (waiting === 0) told(areKnown);
+      };
+      if (this.linked.has(replica)) this.#ask(replica, relayTopics.forms, noBytes, formsMs, heard);
+      else heard(null, "ended");
+    }
+  }
+
+  get #others(): readonly number[] {
+    const { self } = this.#core.args;
+    return Array.from({ length: this.#replicas }, (_, replica) => replica).filter((replica) => replica !== self);
+  }
+
   askLeader(topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
     const { leader } = this.forwarder;
-    if (leader === null) answered(null);
+    if (leader === null) answered(null, "ended");
     else this.#ask(leader, topic, body, deadlineMs, answered);
   }
 

@@ -34,6 +34,8 @@ export type Answering = Pick<ActorContext, "tell" | "reply" | "fail">;
 /** Bytes for the shards of other nodes. */
 export interface RelaySender {
   hasRoom(replica: number, bytes: number): boolean;
+  /** Whether the other side could not take so many in one: a shard of an earlier release, which does not put parts together. */
+  isTooLong(replica: number, bytes: number): boolean;
   /** Where there is room. False when they are not on their way. */
   send(replica: number, bytes: Uint8Array): boolean;
 }

@@ -5,7 +5,8 @@
 import { assert } from "../../runtime/types/assert.js";
 import { decodeAnswer, encodeQuestion, relayTopics } from "../messages/relay.js";
 
-export type Answered = (body: Uint8Array | null) => void;
+/** @param how whether the other side has said so, be it with null */
+export type Answered = (body: Uint8Array | null, how: "answered" | "ended") => void;
 
 /** Hands bytes to the replica, for its link. False when they are lost for certain. */
 export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
@@ -44,7 +45,7 @@ export class Questions {
   }
 
   ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
-    if (!this.tryAsk(to, topic, body, deadlineMs, answered)) answered(null);
+    if (!this.tryAsk(to, topic, body, deadlineMs, answered)) answered(null, "ended");
   }
 
   /** As `ask`; false, and nothing is told, when it cannot be asked now. */
@@ -65,7 +66,7 @@ export class Questions {
     const { id, body } = decodeAnswer(bytes);
     const open = this.#open.get(id);
     this.#open.delete(id);
-    open?.answered(body);
+    open?.answered(body, "answered");
   }
 
   leaderLost(): void {
@@ -84,6 +85,6 @@ export class Questions {
   #end(isOver: (open: Open) => boolean): void {
     const over = [...this.#open].filter(([, open]) => isOver(open));
     for (const [id] of over) this.#open.delete(id);
-    for (const [, { answered }] of over) answered(null);
+    for (const [, { answered }] of over) answered(null, "ended");
   }
 }

@@ -5,10 +5,11 @@
  * share the link.
  *
  * A shard of an earlier release answers what it does not understand with null: it has taken what came before all the same, and knows of no parts.
+ * What does not fit a message between nodes it cannot be sent.
  */
 import { assert } from "../../runtime/types/assert.js";
 import { miB } from "../../runtime/types/limits.js";
-import { partBytesMax, partsOf, relayBytesMax } from "../messages/relay.js";
+import { partBytesMax, partsOf, relayBodyBytesMax, relayBytesMax } from "../messages/relay.js";
 
 /** On their way at a time, unless a single message is larger. */
 export const windowBytes: number = 4 * miB;
@@ -21,10 +22,10 @@ export interface OutboxHost {
   /** False when they are not on their way: they are sent again later. */
   send(bytes: Uint8Array): boolean;
   /**
-   * Asks the other side to say that all that was sent before is taken, and hears whether it knows what it is asked; false, and nothing is
-   * told, when that cannot be asked now.
+   * Asks the other side to say that all that was sent before is taken, and hears whether it knows what it is asked, or null when it has said
+   * nothing; false, and nothing is told, when that cannot be asked now.
    */
-  askTaken(taken: (isKnown: boolean) => void): boolean;
+  askTaken(taken: (isKnown: boolean | null) => void): boolean;
   /** There may be room again. */
   roomAgain(): void;
 }
@@ -62,6 +63,11 @@ export class RelayOutbox {
       return false;
     }
     return this.#fits(Math.min(bytes, this.#knowsParts === true ? partBytesMax : bytes));
+  }
+
+  /** So many bytes of a relay's body can never be sent. */
+  isTooLong(bytes: number): boolean {
+    return this.#knowsParts === false && bytes > relayBodyBytesMax;
   }
 
   /** Takes a relay for which there is room. False when nothing of it is on its way. */
@@ -106,7 +112,8 @@ export class RelayOutbox {
     this.#isAsked = this.#host.askTaken((isKnown) => {
       assert(this.#isAsked && upTo >= this.#taken, "it is said once that what came before is taken");
       this.#isAsked = false;
-      this.#isPartsWanted = false;
+      // One that is too busy to answer has not said that it knows no parts.
+      if (isKnown !== null) this.#isPartsWanted = false;
       this.#knowsParts ??= isKnown;
       this.#taken = upTo;
       this.goOn();

@@ -7,7 +7,7 @@ export interface RelaysHost {
   /** False when it is not on its way. */
   tell(replica: number, bytes: Uint8Array): boolean;
   /** See `OutboxHost.askTaken`. */
-  askTaken(replica: number, taken: (isKnown: boolean) => void): boolean;
+  askTaken(replica: number, taken: (isKnown: boolean | null) => void): boolean;
   roomAgain(): void;
 }
 
@@ -27,7 +27,7 @@ export class Relays implements RelaySender {
       const host = this.#host;
       const made: RelayOutbox = new RelayOutbox({
         send: (bytes) => this.#outboxes.get(replica) === made && host.tell(replica, bytes),
-        askTaken: (taken) => host.askTaken(replica, taken),
+        askTaken: (taken) => this.#outboxes.get(replica) === made && host.askTaken(replica, taken),
         roomAgain: () => host.roomAgain(),
       });
       outbox = made;
@@ -40,6 +40,10 @@ export class Relays implements RelaySender {
     const hasRoom = this.#outbox(replica).hasRoom(bytes);
     if (!hasRoom) this.refused += 1;
     return hasRoom;
+  }
+
+  isTooLong(replica: number, bytes: number): boolean {
+    return this.#outbox(replica).isTooLong(bytes);
   }
 
   send(replica: number, bytes: Uint8Array): boolean {

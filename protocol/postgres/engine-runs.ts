@@ -297,7 +297,9 @@ export class EngineRuns {
         hint: "Try again in a moment, with less at a time.",
       });
     }
-    if (destination === "projection" || request.kind === "describe") return new SqlError(error.sqlState, error.message);
+    const isRefused = error.code === "notSupported" && error.outcome === "notCommitted" && request.kind !== "commit";
+    if (isRefused || destination === "projection" || request.kind === "describe")
+      return new SqlError(error.sqlState, error.message);
     // Nothing was done, and whoever runs it again at once meets the same disk.
     if (error.code === "diskFull" && error.outcome === "notCommitted")
       return new SqlError(error.sqlState, error.message);

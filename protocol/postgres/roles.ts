@@ -60,6 +60,24 @@ function tellRepeated(changes: readonly MemberChange[], { report }: RoleRun): vo
       }
 }
 
+/** A directory of an earlier program knows of no grants that come with a role, and one beside such programs makes none. */
+const isGranted = (made: unknown): boolean =>
+  typeof made === "object" && made !== null && "granted" in made && made.granted === true;
+
+/** Memberships in commands of their own, behind the role; one that cannot have them is taken back. */
+async function grantBehind(
+  name: string,
+  grants: readonly (MemberChange & { readonly grantor: string })[],
+  { actor, administration }: RoleRun,
+): Promise<void> {
+  try {
+    for (const grant of grants) await administration.call("user.members", { ...grant }, actor.principal);
+  } catch (error) {
+    await administration.call("user.drop", { name, ifExists: true, tenant: actor.tenantName }, actor.principal);
+    throw error;
+  }
+}
+
 async function create(statement: CreateRole, run: RoleRun): Promise<string> {
   const { actor, administration } = run;
   const { name } = statement;
@@ -91,7 +109,9 @@ async function create(statement: CreateRole, run: RoleRun): Promise<string> {
     .filter((change) => change.roles.length > 0 && change.members.length > 0)
     .map((change) => ({ ...change, grantor: actor.user }));
   try {
-    await administration.call("user.create", { ...whole, grants, tenant: actor.tenantName }, actor.principal);
+    const params = { ...whole, grants, tenant: actor.tenantName };
+    const made = await administration.call("user.create", params, actor.principal);
+    if (grants.length > 0 && !isGranted(made)) await grantBehind(name, grants, run);
   } catch (error) {
     if (hasCode(error, "userExists")) throw exists;
     if (hasCode(error, "userInUse"))

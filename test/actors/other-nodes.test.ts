@@ -1,6 +1,18 @@
 /** A shard and those of its number on other nodes: whose requests and questions are answered to whom. */
 import test from "ava";
-import { decodeRelay, encodeQuestion, encodeRelay, relayKinds, relayTopics } from "../../actors/messages/relay.js";
+import {
+  decodeAnswer,
+  decodeForms,
+  decodeQuestion,
+  decodeRelay,
+  encodeAnswer,
+  encodeForms,
+  encodeQuestion,
+  encodeRelay,
+  recordForms,
+  relayKinds,
+  relayTopics,
+} from "../../actors/messages/relay.js";
 import { ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { HeldAnswers } from "../../actors/shard/held-answers.js";
@@ -22,6 +34,7 @@ test("what a node asked before it ended is not answered to the one that starts i
   const context = new FakeContext();
   const relays = {
     hasRoom: () => true,
+    isTooLong: () => false,
     send: (replica: number) => {
       sent.push(replica);
       return true;
@@ -83,6 +96,42 @@ test("the end of a link ends what was asked over it: the answer to an earlier pr
   t.is(context.toldOf("relay").length, 2);
   newest?.settle({ ok: true, value: report as never });
   t.like(decodeRelay(bytesOf(context.toldOf("relay")[2])), { kind: relayKinds.answer, incarnation: 8 });
+});
+
+test("a form of a record is known when the programs of all other nodes say so: not of one that does not understand, nor of one that cannot be asked", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId, 3);
+  t.teardown(stop);
+  const from = context.envelope("replica-1");
+  const forms = recordForms.userWithMemberships;
+  /** @param answers of nodes 1 and 2; one of a program of before is null */
+  const areKnown = (...answers: readonly (Uint8Array | null)[]): unknown => {
+    context.told.length = 0;
+    const before = context.replies.length;
+    shard.receive({ kind: "formsKnown", forms }, context.envelope("directory"));
+    for (const { message } of context.toldOf("relay")) {
+      const { kind, incarnation, body } = decodeRelay(message["bytes"] as Uint8Array);
+      const { id, topic } = decodeQuestion(body);
+      t.deepEqual([kind, topic], [relayKinds.question, relayTopics.forms]);
+      const to = Number(message["to"]);
+      const bytes = encodeAnswer(incarnation, { id, body: answers[to - 1] ?? null });
+      shard.receive({ kind: "relayed", from: to, bytes }, from);
+    }
+    t.is(context.replies.length, before + 1);
+    return context.replies.at(-1)?.value;
+  };
+  shard.receive({ kind: "peerUp", replica: 1 }, from);
+  t.is(areKnown(encodeForms(forms), encodeForms(forms)), false, "the other one cannot be asked");
+  shard.receive({ kind: "peerUp", replica: 2 }, from);
+  t.is(areKnown(encodeForms(forms), encodeForms(forms | 8)), true);
+  t.is(areKnown(encodeForms(forms), null), false);
+  t.is(areKnown(encodeForms(8), encodeForms(forms)), false);
+  context.told.length = 0;
+  const question = encodeQuestion(7, { id: 1, topic: relayTopics.forms, body: new Uint8Array(0) });
+  shard.receive({ kind: "relayed", from: 1, bytes: question }, from);
+  const { body } = decodeAnswer(decodeRelay(bytesOf(context.toldOf("relay")[0])).body);
+  t.is(decodeForms(body) & forms, forms, "this program knows it");
 });
 
 test("an answer to the shard that was here before is not taken for one's own: requests and questions count from the start (seed 41104113)", async (t) => {

@@ -14,12 +14,13 @@ import { miB } from "../../runtime/types/limits.js";
 
 /** Another node's shard, which takes what it is sent when the test says so. */
 class OtherSide {
-  readonly sent: (Uint8Array | ((isKnown: boolean) => void))[] = [];
+  readonly sent: (Uint8Array | ((isKnown: boolean | null) => void))[] = [];
   readonly outbox: RelayOutbox;
   readonly taken: Uint8Array[] = [];
   readonly #parts = new PartAssembler();
   isBusy = false;
-  knowsParts = true;
+  /** Null: it says nothing. */
+  knowsParts: boolean | null = true;
   rooms = 0;
   most = 0;
   largest = 0;
@@ -134,6 +135,22 @@ test("one of an earlier release, which does not know what it is asked, is sent w
     other.taken.map(({ length }) => length),
     lengths,
   );
+  t.true(other.outbox.isTooLong(16 * miB), "with its head it is longer than a message between nodes");
+  t.false(other.outbox.isTooLong(12 * miB));
+});
+
+test("one that says nothing in time has not said that it knows no parts: it is asked again", (t) => {
+  const other = new OtherSide();
+  other.knowsParts = null;
+  for (let round = 0; round < 3; round++) {
+    t.false(other.outbox.hasRoom(20 * miB));
+    t.is(other.sent.length, 1, "it is asked");
+    other.take();
+    t.false(other.outbox.isTooLong(20 * miB));
+  }
+  other.knowsParts = true;
+  while (other.sent.length > 0) other.take();
+  t.true(other.outbox.hasRoom(20 * miB));
 });
 
 test("parts are put together to what was taken apart, and no more than is ever relayed", (t) => {

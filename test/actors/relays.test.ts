@@ -285,6 +285,37 @@ test("no more is handed on than the leader takes, and a request of any size come
   t.true(most <= windowBytes, `${most} bytes were on their way at a time`);
 });
 
+test("a leader of an earlier release is handed what fits a message between nodes; what does not is refused, not lost", async (t) => {
+  const { context, shard, from } = await startFollower(t);
+  const sizes = [40, 3, 17, 12].map((megabytes) => megabytes * 1_000_000);
+  for (const [correlation, bytes] of sizes.entries()) {
+    const batch = new RequestBatchWriter();
+    batch.add(correlation, 0, requestKind.sql, noBytes, new Uint8Array(bytes), 0, bytes);
+    shard.receive({ kind: "requests", bytes: batch.take(), count: 1 }, context.envelope("gateway-0"));
+    // It answers a question that it does not understand with null.
+    for (let round = 0; round < 5; round++) {
+      for (const { message } of context.told.filter(({ message: { kind } }) => kind === "relay")) {
+        const { kind, incarnation: asking, body } = decodeRelay(message["bytes"] as Uint8Array);
+        if (kind !== relayKinds.question) continue;
+        const { id } = decodeQuestion(body);
+        shard.receive({ kind: "relayed", from: 1, bytes: encodeAnswer(asking, { id, body: null }) }, from);
+      }
+    }
+  }
+  const relays = context.toldOf("relay").map(({ message }) => decodeRelay(message["bytes"] as Uint8Array));
+  const came = relays.filter(({ kind }) => kind === relayKinds.requests).map(({ body }) => body.length);
+  t.deepEqual(
+    came.map((bytes) => Math.floor(bytes / 1_000_000)),
+    [3, 12],
+  );
+  t.false(relays.some(({ kind }) => kind === relayKinds.part));
+  const refusals = context.toldOf("replies").flatMap(({ message }) => failuresIn(message["bytes"] as Uint8Array));
+  t.deepEqual(refusals, [
+    [0, "notSupported"],
+    [2, "notSupported"],
+  ]);
+});
+
 test("a leader that takes nothing is not sent more and more: what cannot wait is refused", async (t) => {
   const { context, shard, from } = await startFollower(t);
   let refused = 0;

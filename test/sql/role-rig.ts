@@ -27,6 +27,8 @@ export class RoleRig {
   readonly tables = new ShardRig();
   readonly system = new ShardTwin();
   readonly #users: Users;
+  /** Whether all nodes are of programs that know every form of a record. */
+  areFormsKnown = true;
   known: TenantRoles = { text: "", set: new RoleSet([]) };
 
   constructor() {
@@ -46,6 +48,7 @@ export class RoleRig {
         user: (name) => Promise.resolve(userNamed(reads(), name)),
         users: (after, limit) => Promise.resolve(listUsers(reads(), after, limit)),
         roleUses: () => Promise.resolve([]),
+        formsKnown: () => Promise.resolve(this.areFormsKnown),
       },
       logged: (step) => step,
       tenantNumber: () => tenant,
@@ -61,7 +64,18 @@ export class RoleRig {
     this.tables.roles = this.known.text;
   }
 
-  async administer(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown> {
+  /** What is asked of the directory, as it comes there and back. */
+  around: (
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    ask: (params: Readonly<Record<string, unknown>>) => Promise<unknown>,
+  ) => Promise<unknown> = (_method, params, ask) => ask(params);
+
+  administer(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown> {
+    return this.around(method, params, (given) => this.#ask(method, given));
+  }
+
+  async #ask(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown> {
     try {
       return await this.#users.call(method, params, "admin");
     } finally {
