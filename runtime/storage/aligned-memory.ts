@@ -22,6 +22,8 @@ export interface AlignedMemory {
 const probeStep = 16;
 const scratchName = "write-mode-probe";
 
+const isFull = (error: unknown): boolean => error instanceof KimberliteError && error.code === "diskFull";
+
 const isInvalid = (error: unknown): boolean =>
   error instanceof KimberliteError && error.code === "storageFailed" && error.detail["errno"] === "EINVAL";
 
@@ -48,7 +50,8 @@ function openScratch(disk: Disk, path: string, mode: WriteMode): DiskFile | null
 }
 
 /**
- * Allocates shared memory for writes to files in `directory`, and finds the best write mode there.
+ * Allocates shared memory for writes to files in `directory`, and finds the best write mode there. Where there is no room to find out in, it is the
+ * one that takes any memory: a node that starts on a full disk serves reads.
  *
  * @param mode tries this mode at best; the default tries all
  */
@@ -61,6 +64,21 @@ export function allocateAligned(
   assert(bytes > 0 && bytes % sectorBytes === 0, "aligned memory is whole sectors");
   const buffer = new SharedArrayBuffer(bytes + sectorBytes);
   if (mode === "fdatasync") return { buffer, from: 0, bytes, mode };
+  try {
+    return probed(disk, directory, buffer, mode);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return { buffer, from: 0, bytes, mode: "fdatasync" };
+  }
+}
+
+function probed(
+  disk: Disk,
+  directory: string,
+  buffer: SharedArrayBuffer,
+  mode: Exclude<WriteMode, "fdatasync">,
+): AlignedMemory {
+  const bytes = buffer.byteLength - sectorBytes;
   const memory = new Uint8Array(buffer);
   const path = join(directory, scratchName);
   for (const candidate of mode === "direct" ? (["direct", "dsync"] as const) : (["dsync"] as const)) {

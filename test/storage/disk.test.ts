@@ -28,6 +28,15 @@ test("where direct files are refused the next mode is taken, and memory is align
   t.is(bytesOf(real).length, 1 << 20);
 });
 
+test("on a full disk the mode that takes any memory is taken, and a start does not end there", (t) => {
+  const { disk } = memory({ capacityBytes: 0 });
+  t.is(allocateAligned(disk, "/d", 4096).mode, "fdatasync");
+  t.is(allocateAligned(disk, "/d", 4096, "dsync").mode, "fdatasync");
+  t.deepEqual(disk.list("/d"), [], "nothing of the trial is left");
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  t.is(allocateAligned(disk, "/d", 4096).mode, "direct");
+});
+
 test("a power cut takes back what was not synced, and only that", (t) => {
   const outcomes = new Set<string>();
   for (let round = 0; round < 40; round++) {
