@@ -50,15 +50,17 @@ class Part {
 
   constructor(capacity: number, most: number) {
     this.#most = most;
-    this.bytes = capacity === most ? takePart(most) : new Uint8Array(capacity);
+    this.bytes = takePart(capacity);
     this.view = new DataView(this.bytes.buffer);
   }
 
   grow(needed: number): void {
     assert(needed <= this.#most, "a part is bounded");
-    const capacity = Math.min(this.#most, Math.max(needed, 2 * this.bytes.length));
-    const grown = capacity === this.#most ? takePart(capacity) : new Uint8Array(capacity);
+    let capacity = this.bytes.length;
+    while (capacity < needed) capacity *= 4;
+    const grown = takePart(Math.min(this.#most, capacity));
     grown.set(this.bytes.subarray(0, this.length));
+    leavePart(this.bytes);
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
   }
@@ -267,7 +269,7 @@ export class LoadedRows implements LoadedEntries {
 
   /** Their transaction is over: there is nothing in here any more, and its memory is the next load's. */
   release(): void {
-    for (const { bytes } of this.#parts) if (bytes.length === this.#partBytes) leavePart(bytes);
+    for (const { bytes } of this.#parts) leavePart(bytes);
     this.#parts.length = 0;
     this.#places = null;
     this.#lasts.length = 0;

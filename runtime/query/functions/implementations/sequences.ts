@@ -10,13 +10,19 @@ import { expectSequence } from "./privileges.js";
 
 const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
 
+/** The sequence that a statement was let draw from last: an INSERT of many rows asks for each of them. */
+const drawn = new WeakMap<EvaluationContext, { readonly oid: Oid; readonly letters: string }>();
+
 /** @param letters privileges of which one is enough */
 function requireSequence(oid: Oid, context: EvaluationContext, letters: string): Oid {
+  const last = drawn.get(context);
+  if (last?.oid === oid && last.letters === letters) return oid;
   const world = worldOf(context);
   const relation = world.relation(oid);
   if (relation === null) throw new SqlError("42P01", `could not open relation with OID ${oid}`);
   if (relation.kind !== "sequence") throw new SqlError("42809", `"${relation.name}" is not a sequence`);
   expectSequence(relation, context, letters);
+  drawn.set(context, { oid, letters });
   return oid;
 }
 
