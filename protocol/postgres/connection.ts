@@ -18,7 +18,7 @@ import { Authentication, wrongPassword } from "./authentication.js";
 import { BackendWriter } from "./backend-writer.js";
 import { clientAddress } from "./client-address.js";
 import type { SessionIdentity } from "./engine-runs.js";
-import { FrontendDecoder } from "./frontend-decoder.js";
+import { FrontendDecoder, NoStartupPacket } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
 import { Inbox } from "./inbox.js";
 import { Outgoing } from "./outgoing.js";
@@ -255,6 +255,10 @@ export class PostgresConnection implements Outlet {
 
   /** The error is the client's, or a failure it is told; anything else is a bug and this actor's end. */
   #refuse(error: unknown): void {
+    if (error instanceof NoStartupPacket) {
+      this.#close();
+      return;
+    }
     let report = reportOf(error, null);
     if (report === null) {
       this.#host.defect(error);

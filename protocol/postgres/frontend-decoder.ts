@@ -36,6 +36,13 @@ const nothing = new Uint8Array(0);
  */
 export type FrontendHandler = (type: number, body: Uint8Array, followed: number) => void;
 
+/** Whoever begins so speaks another protocol, or has said good-bye before it began: it is told nothing. */
+export class NoStartupPacket extends SqlError {
+  constructor() {
+    super("08P01", "invalid length of startup packet");
+  }
+}
+
 type Phase = "startup" | "authentication" | "session";
 
 export class FrontendDecoder {
@@ -134,7 +141,7 @@ export class FrontendDecoder {
     if (bytes.length < lengthAt + 4) return -1;
     const length = int32At(bytes, lengthAt);
     if (this.#phase === "startup") {
-      if (length < 8 || length > startupBytesMax) throw new SqlError("08P01", "invalid length of startup packet");
+      if (length < 8 || length > startupBytesMax) throw new NoStartupPacket();
     } else if (length < 4 || length > this.#lengthMax(type ?? 0)) {
       throw new SqlError("08P01", "invalid message length");
     }

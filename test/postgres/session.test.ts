@@ -213,6 +213,32 @@ test.serial("Flush answers what came before it, without a Sync", async (t) => {
   t.deepEqual(await client.ask(sync), ["Z I"]);
 });
 
+test.serial("an error is told without a Sync, which the client may send once it has read it", async (t) => {
+  const client = await (await rigged()).session();
+  client.send(parse("", "SELECT 1"), bind("", ""), execute(""), flush);
+  t.deepEqual((await client.until("C")).map(textOf), ["1", "2", "D 1", "C SELECT 1"]);
+  client.send(parse("", "SELECT a FROM missing"), bind("", ""), describe("P", ""), flush);
+  t.deepEqual((await client.until("E")).map(textOf).at(-1), 'E 42P01 relation "missing" does not exist @15');
+  t.deepEqual(await client.ask(sync), ["Z I"]);
+});
+
+test.serial("a name whose statement is none stays free, whatever follows its Parse", async (t) => {
+  const client = await (await rigged()).session();
+  const missing = parse("s", "SELECT a FROM missing");
+  const refused = ['E 42P01 relation "missing" does not exist @15', "Z I"];
+  t.deepEqual(await client.ask(missing, sync), refused);
+  t.deepEqual(await client.ask(missing, describe("S", "s"), sync), refused);
+  t.deepEqual(await client.ask(missing, bind("", "s"), execute(""), sync), refused);
+  t.deepEqual(await client.ask(parse("", "SELECT a FROM missing"), describe("S", ""), sync), refused);
+  t.deepEqual(await client.ask(parse("s", "SELECT 1"), bind("", "s"), execute(""), sync), [
+    "1",
+    "2",
+    "D 1",
+    "C SELECT 1",
+    "Z I",
+  ]);
+});
+
 test.serial("settings: reported, local, undone by a rollback, to a savepoint too", async (t) => {
   const client = await (await rigged()).session("admin", "main", {
     application_name: "tests",
@@ -432,6 +458,12 @@ test.serial("what a client may not do: another tenant, an unknown one, an unknow
   t.deepEqual(await refused("guest", "main"), ["42501"]);
   t.deepEqual(await refused("admin", "nowhere"), ["3D000"]);
   t.deepEqual(await refused("nobody", "main"), ["28000"]);
+});
+
+test.serial("who says good-bye before it began is told nothing", async (t) => {
+  const client = await (await rigged()).client();
+  client.send(message("X"));
+  t.deepEqual(await client.untilClosed(), []);
 });
 
 test.serial("a later protocol version and its options are negotiated down", async (t) => {

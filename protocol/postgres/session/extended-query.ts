@@ -1,8 +1,8 @@
 /**
  * The extended query protocol: Parse, Bind, Describe, Execute and Close.
  *
- * An Execute asks once for what Parse, Bind and Describe would have asked for before it: the answer of the run says all. Errors
- * come a message later than PostgreSQL's then, which no client can tell, since it reads them all behind its Sync.
+ * An Execute asks once for what Parse of an unnamed statement, Bind and Describe would have asked for before it: the answer of the run says
+ * all. Errors come a message later than PostgreSQL's then, which no client goes by: it reads them all behind its Sync, and keeps no name.
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import { valuesFrom } from "../client-text.js";
@@ -50,14 +50,17 @@ export class ExtendedQuery {
       columns: null,
     };
     const next = this.#exchange.inbox.glance(0);
-    if (next === undefined || isEndOfRound(next)) return this.#parseOnceChecked(prepared, next);
+    if (name !== "" || next === undefined || !isBind(next)) return this.#parseOnceChecked(prepared, next);
     this.#parsed(prepared);
   }
 
-  /** A statement that is only prepared is checked now; one that is run tells its errors then. */
+  /**
+   * A statement that is only prepared is checked now; an unnamed one that is run tells its errors then. A name whose statement is none must stay
+   * free: clients keep what they were told is prepared, and prepare it again when they were told that it is not.
+   */
   async #parseOnceChecked(prepared: Prepared, known: RawMessage | undefined): Promise<void> {
-    const next = known ?? (await this.#exchange.inbox.peek(0));
-    if (next === null || isEndOfRound(next)) await this.#descriptions.describe(prepared);
+    const next = known ?? (prepared.name === "" ? await this.#exchange.inbox.peek(0) : null);
+    if (prepared.name !== "" || next === null || !isBind(next)) await this.#descriptions.describe(prepared);
     this.#parsed(prepared);
   }
 
@@ -175,7 +178,4 @@ export class ExtendedQuery {
   }
 }
 
-function isEndOfRound({ type }: RawMessage): boolean {
-  const kind = kindOf(type);
-  return kind === "sync" || kind === "flush";
-}
+const isBind = ({ type }: RawMessage): boolean => kindOf(type) === "bind";

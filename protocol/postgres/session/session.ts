@@ -10,7 +10,8 @@
  *
  * Invariants
  *   1. Each Query and each Sync is answered by one ReadyForQuery, and everything before it leaves in one write, unless it is large. What is
- *      answered while more messages wait leaves with the answers to those, before anybody is waited for.
+ *      answered while more messages wait leaves with the answers to those, before anybody is waited for. An error waits for no Sync: clients
+ *      that flush send theirs once they have read it.
  *   2. After an error in the extended protocol nothing is done until Sync.
  *   3. In a failed transaction nothing is done but to end it, or to go back to a savepoint.
  */
@@ -51,8 +52,8 @@ export class Session {
   #stopIdleTimer: (() => void) | null = null;
   /** Ends `run`, once; with an error for a bug. */
   #ended: ((error: unknown) => void) | null = null;
-  /** A ReadyForQuery stands in the writer. */
-  #isReadyUnsent = false;
+  /** A ReadyForQuery stands in the writer, or an error: a client may wait for either before it says more. */
+  #isDue = false;
 
   constructor(host: SessionHost, identity: SessionIdentity, settings: SessionSettings, inbox: Inbox) {
     const exchange = new Exchange(host, identity, settings, inbox);
@@ -127,7 +128,7 @@ export class Session {
     try {
       let next = this.#next();
       while (next === true) next = this.#next();
-      this.#flushReady();
+      this.#flushDue();
       if (next === "waits") return;
       if (next === false) this.#finish();
       else next.then(this.#goOnOrFinish, this.#broken);
@@ -278,7 +279,10 @@ export class Session {
     if (this.#exchange.transaction.isOpen && !this.#exchange.transaction.isExplicit)
       await this.#transactions.rollback();
     if (isQuery) this.#ready();
-    else this.#isSkipping = true;
+    else {
+      this.#isSkipping = true;
+      this.#isDue = true;
+    }
     return true;
   }
 
@@ -300,13 +304,13 @@ export class Session {
   #ready(): void {
     this.#exchange.runs.isDone();
     this.#writeReady();
-    this.#isReadyUnsent = true;
-    if (this.#exchange.inbox.count === 0 || this.#exchange.writer.length >= readyBytesMax) this.#flushReady();
+    this.#isDue = true;
+    if (this.#exchange.inbox.count === 0 || this.#exchange.writer.length >= readyBytesMax) this.#flushDue();
   }
 
-  #flushReady(): void {
-    if (!this.#isReadyUnsent) return;
-    this.#isReadyUnsent = false;
+  #flushDue(): void {
+    if (!this.#isDue) return;
+    this.#isDue = false;
     this.#exchange.flush();
   }
 
