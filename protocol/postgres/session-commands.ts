@@ -4,12 +4,13 @@
 
 import { noRole } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
-import { settingNamed, unknownSetting } from "../../runtime/query/settings.js";
+import { settingNamed } from "../../runtime/query/settings.js";
 import type { SettingStatement, TransactionStatement } from "../../runtime/query/syntax/ast-session.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { warning } from "./reports.js";
 import type { SessionRoles } from "./session-roles.js";
 import type { SessionSettings } from "./settings.js";
+import { shownSetting } from "./shown-setting.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a statement answers that was done here: rows of texts, if it has any. */
@@ -151,21 +152,8 @@ export class SettingCommands {
     if (name.toLowerCase() === "all") {
       return { tag: "SHOW", columns: shownColumns("all"), rows: this.#settings.all() };
     }
-    const value = this.#shownValue(name);
-    if (value === undefined) throw unknownSetting(name);
+    const value = shownSetting(name, this.#settings, this.#transaction);
     return { tag: "SHOW", columns: shownColumns(name), rows: [[value]] };
-  }
-
-  #shownValue(name: string): string | undefined {
-    const lower = name.toLowerCase();
-    // Outside a transaction: what the next one will have.
-    if (!this.#transaction.isOpen && lower === "transaction_isolation")
-      return this.#settings.get("default_transaction_isolation");
-    if (!this.#transaction.isOpen && lower === "transaction_deferrable")
-      return this.#settings.get("default_transaction_deferrable");
-    if (!this.#transaction.isOpen && lower === "transaction_read_only")
-      return this.#settings.get("default_transaction_read_only");
-    return this.#settings.find(name);
   }
 
   /** SET TRANSACTION and SET SESSION CHARACTERISTICS. */

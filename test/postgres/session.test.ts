@@ -222,6 +222,19 @@ test.serial("an error is told without a Sync, which the client may send once it 
   t.deepEqual(await client.ask(sync), ["Z I"]);
 });
 
+test.serial("what is described is answered also when nothing runs, or its rows fail", async (t) => {
+  const client = await (await rigged()).session();
+  const run = [bind("", ""), describe("P", ""), execute(""), sync];
+  t.deepEqual(await client.ask(parse("", "-- nothing"), ...run), ["1", "2", "n", "I", "Z I"]);
+  t.deepEqual(await client.ask(parse("", "INSERT INTO t VALUES ('duplicate')"), ...run), [
+    "1",
+    "2",
+    "n",
+    "E 23505 duplicate key value violates unique constraint",
+    "Z I",
+  ]);
+});
+
 test.serial("a name whose statement is none stays free, whatever follows its Parse", async (t) => {
   const client = await (await rigged()).session();
   const missing = parse("s", "SELECT a FROM missing");

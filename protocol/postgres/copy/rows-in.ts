@@ -19,6 +19,7 @@ const carriageReturn = 0x0d;
 const encoder = new TextEncoder();
 const signature = Uint8Array.from([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0]);
 const binaryHeadBytes = 19;
+const tupleHeadBytes = 2;
 
 const bad = (message: string): SqlError => new SqlError("22P04", message);
 
@@ -125,8 +126,8 @@ export class RowsIn {
   finish(): void {
     if (this.#isEnded) return;
     if (this.#options.format === "binary") {
-      const isCutOff = this.#held.length > 0 || this.#sawBinaryHead;
-      throw this.failedBehind(bad(isCutOff ? "unexpected EOF in COPY data" : "COPY file signature not recognized"));
+      this.#finishBinary();
+      return;
     }
     if (this.#held.length === 0) {
       this.#expectHeader();
@@ -386,6 +387,15 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ binary
 
+  /** The trailer may be missing: the end of the message stream says the same. */
+  #finishBinary(): void {
+    const { length } = this.#held;
+    if (this.#sawBinaryHead && length < tupleHeadBytes) return;
+    if (this.#sawBinaryHead) throw this.failedBehind(bad("unexpected EOF in COPY data"));
+    const isSigned = isEqual(this.#held.subarray(0, signature.length), signature);
+    throw this.failedBehind(bad(isSigned ? "invalid COPY file header" : "COPY file signature not recognized"));
+  }
+
   #binary(bytes: Uint8Array): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
@@ -409,7 +419,7 @@ export class RowsIn {
   /** Where the tuple ends, or -1 while it is not complete. */
   #tuple(bytes: Uint8Array, view: DataView, from: number): number {
     const { values: into } = this.#block;
-    if (from + 2 > bytes.length) return -1;
+    if (from + tupleHeadBytes > bytes.length) return -1;
     const count = view.getInt16(from);
     if (count === -1) {
       this.#isEnded = true;

@@ -63,7 +63,8 @@ export class Descriptions {
         return { parameterTypes: [], columns };
       }
       case "fetch": {
-        const { columns } = this.#exchange.portals.get(statement.cursor, "cursor");
+        // It may be prepared before there is such a cursor: what it yields is said when it is run.
+        const columns = this.#exchange.portals.find(statement.cursor)?.columns ?? null;
         return { parameterTypes: [], columns: statement.isMove ? null : columns };
       }
       case "createTableAsExecute":

@@ -16,6 +16,9 @@ import type { Statements } from "./statements.js";
 /** Messages that are looked at before they are acted upon: fewer than may wait. */
 const lookAheadMax = 64;
 
+/** Classes of errors that a statement has which was understood. */
+const ofRows = new Set(["21", "22", "23"]);
+
 export class ExtendedQuery {
   readonly #exchange: Exchange;
   readonly #descriptions: Descriptions;
@@ -143,7 +146,19 @@ export class ExtendedQuery {
       if (isAlone === "unknown") return this.#executeOnceKnown(portal, rowsMax);
       if (!isAlone) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
     }
-    return this.#statements.perform(portal, rowsMax, "extended");
+    return this.#perform(portal, rowsMax);
+  }
+
+  #perform(portal: Portal, rowsMax: number): Promise<void> | void {
+    const done = this.#statements.perform(portal, rowsMax, "extended");
+    return done === undefined || !portal.owesDescription ? done : done.catch((error) => this.#failed(portal, error));
+  }
+
+  /** What a statement yields is told before a value of its rows fails: clients that pipeline tell by it whose error it is. */
+  async #failed(portal: Portal, error: unknown): Promise<never> {
+    const isOfRows = error instanceof SqlError && ofRows.has(error.sqlState.slice(0, 2));
+    if (isOfRows && portal.owesDescription) await this.#describeNow(portal).catch(() => undefined);
+    throw error;
   }
 
   async #executeOnceKnown(portal: Portal, rowsMax: number): Promise<void> {
@@ -156,7 +171,7 @@ export class ExtendedQuery {
       // A client that is gone says nothing more.
       if ((await inbox.peek(inbox.count)) === null) break;
     }
-    await this.#statements.perform(portal, rowsMax, "extended");
+    await this.#perform(portal, rowsMax);
   }
 
   /** True when nothing that is run comes before the next Sync: then a statement is a transaction of its own. */

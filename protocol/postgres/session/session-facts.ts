@@ -6,22 +6,23 @@ import { databaseOid } from "../../../actors/sql/evaluation.js";
 import {
   asksForCursors,
   asksForDatabases,
-  asksForPosition,
   asksForPrepared,
   asksForSessions,
+  asksForSettings,
   type CursorFact,
   cursorFacts,
   type DatabaseFact,
   databaseFacts,
   type PreparedFact,
-  positionFact,
   preparedFacts,
   sessionFacts,
 } from "../../../runtime/query/catalog/session-facts.js";
+import { settingDefinitions } from "../../../runtime/query/settings.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { isKimberliteError } from "../../../runtime/types/errors.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
+import { shownSetting } from "../shown-setting.js";
 import type { Exchange } from "./exchange.js";
 
 type Facts = readonly (readonly [name: string, value: string])[];
@@ -38,13 +39,20 @@ export async function factsFor(text: string, exchange: Exchange): Promise<Facts>
     ...(asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : []),
     ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
     ...(asksForSessions(text) ? [sessionFacts(exchange.host.peers.sessions(exchange.identity.tenant))] : []),
-    ...(asksForPosition(text) ? [positionFact(exchange.settings.get("kimberlite.position"))] : []),
+    ...(asksForSettings(text) ? settingsNow(exchange) : []),
   ];
   const { roles } = exchange;
   // Tenants do not see each other; who may use them all does.
   const isTold = asksForDatabases(text) && roles.isSuperuser(roles.currentUser);
   return isTold ? [...known, databaseFacts(await databasesNow(exchange))] : known;
 }
+
+/** Settings that do not go with every request. */
+const settingsNow = ({ settings, transaction }: Exchange): Facts =>
+  settingDefinitions
+    .filter(({ isForEngine }) => !isForEngine)
+    .map(({ name, default: fallback }) => [name, shownSetting(name, settings, transaction), fallback] as const)
+    .flatMap(([name, value, fallback]) => (value === fallback ? [] : [[name, value] as const]));
 
 const cursorsNow = (portals: readonly Portal[]): readonly CursorFact[] =>
   portals

@@ -80,6 +80,7 @@ export class Statements {
   perform(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): Promise<void> | void {
     const { statement } = portal;
     if (statement === null) {
+      this.#descriptions.writeOwed(portal, null, protocol);
       this.#exchange.writer.emptyQueryResponse();
       return;
     }

@@ -3,6 +3,7 @@
  * set: names that begin with `kimberlite.` and are not defined are refused to users.
  */
 import { assert } from "../../types/assert.js";
+import { settingNamed } from "../settings.js";
 
 /** A row of `pg_cursors`. */
 export interface CursorFact {
@@ -63,8 +64,6 @@ const sessionsSetting = "kimberlite.session_backends";
 /** Set by a statement that signals, for the gateway to do: never by a user, and never to be read. */
 export const signalSetting = "kimberlite.signal";
 const preparedSetting = "kimberlite.session_prepared";
-/** It is another after each write, so it goes with no other statement. */
-const positionSetting = "kimberlite.position";
 
 type Pair = readonly [name: string, value: string];
 
@@ -86,9 +85,6 @@ export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
   databasesSetting,
   JSON.stringify(databases),
 ];
-
-/** @param position of the session's last write, as its setting says it */
-export const positionFact = (position: string): Pair => [positionSetting, position];
 
 /** A setting of the request; null for one that it does not have. */
 type Setting = (name: string) => string | null;
@@ -120,12 +116,16 @@ export const asksForDatabases = (text: string): boolean => /pg_database/i.test(t
 export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
 export const asksForSessions = (text: string): boolean =>
   /pg_stat_(?:activity|ssl|gssapi)|pg_(?:cancel|terminate)_backend/i.test(text);
-/** Names the setting, or reads one whose name is not written there. */
-export const asksForPosition = (text: string): boolean =>
-  /kimberlite\.position|pg_settings|current_setting\s*\(\s*[^'\s]/i.test(text);
+/** Reads settings that do not go with every request, or one whose name is not written there. */
+export function asksForSettings(text: string): boolean {
+  if (/kimberlite\.position|pg_settings|current_setting\s*\(\s*[^'\s]/i.test(text)) return true;
+  for (const [, name = ""] of text.matchAll(/current_setting\s*\(\s*'([^']*)/gi))
+    if (settingNamed(name)?.isForEngine === false) return true;
+  return false;
+}
 export const asksOfSession = (text: string): boolean =>
   asksForCursors(text) ||
   asksForDatabases(text) ||
   asksForPrepared(text) ||
   asksForSessions(text) ||
-  asksForPosition(text);
+  asksForSettings(text);

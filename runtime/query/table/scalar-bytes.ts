@@ -40,11 +40,21 @@ export function writeDecimal(out: ByteWriter, value: Decimal): void {
     for (let small = Number(rest); small > 0; small = Math.floor(small / 256)) out.u8(small % 256);
     return;
   }
+  if (rest >= longFrom) {
+    const digits = rest.toString(16);
+    const groups = digits.padStart(Math.ceil(digits.length / 8) * 8, "0");
+    for (let at = groups.length - 8; at >= 0; at -= 8) out.u32(Number.parseInt(groups.slice(at, at + 8), 16));
+    return;
+  }
   while (rest > 0n) {
     out.u32(Number(rest & 0xffff_ffffn));
     rest >>= 32n;
   }
 }
+
+/** From here on a coefficient goes through its digits: to shift it step by step would take the square of its length. */
+const longBytes = 64;
+const longFrom = 1n << BigInt(8 * longBytes);
 
 export function getDecimal(bytes: Uint8Array, view: DataView, from: number, to: number): Decimal {
   const form = bytes[from];
@@ -58,6 +68,12 @@ export function getDecimal(bytes: Uint8Array, view: DataView, from: number, to: 
     let small = 0;
     for (let at = to - 1; at >= from + 3; at--) small = small * 256 + bytes[at];
     magnitude = BigInt(small);
+  } else if (to - from > 3 + longBytes) {
+    magnitude = BigInt(
+      `0x${Buffer.from(bytes.subarray(from + 3, to))
+        .reverse()
+        .toString("hex")}`,
+    );
   } else {
     magnitude = 0n;
     for (let at = to - 1; at >= from + 3; at--) magnitude = (magnitude << 8n) | BigInt(bytes[at]);

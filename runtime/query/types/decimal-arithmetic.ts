@@ -17,6 +17,7 @@ import {
   decimalZero,
   digitCount,
   divideRounded,
+  normalDecimal,
   powerOfTen,
   roundDecimal,
   scaleMax,
@@ -166,14 +167,8 @@ export const toNumber = (a: Decimal): number => (a.special === null ? Number(dec
 export function fromNumber(value: number, digits: number): Decimal {
   if (Number.isNaN(value)) return decimalNaN;
   if (!Number.isFinite(value)) return infinityOf(value);
-  const exact = decimalFromText(value.toPrecision(digits));
   // `%.15g` drops zeros at the end.
-  let { coefficient, scale } = exact;
-  while (scale > 0 && coefficient % 10n === 0n) {
-    coefficient /= 10n;
-    scale -= 1;
-  }
-  return new Decimal(coefficient, scale);
+  return normalDecimal(decimalFromText(value.toPrecision(digits)));
 }
 
 function integerRoot(value: bigint): bigint {
@@ -454,15 +449,4 @@ function reciprocalAt({ coefficient, exponent }: Floating, scale: number): Decim
   const shift = scale - exponent;
   if (shift < 0) return new Decimal(0n, scale);
   return new Decimal(divideRounded(powerOfTen(shift), coefficient), scale);
-}
-
-/** Digits after the point without the zeros at the end. */
-export function minimalScale({ coefficient, scale }: Decimal): number {
-  let rest = coefficient;
-  let left = scale;
-  while (left > 0 && rest % 10n === 0n) {
-    rest /= 10n;
-    left -= 1;
-  }
-  return left;
 }

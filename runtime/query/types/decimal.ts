@@ -60,17 +60,31 @@ export function digitCount(coefficient: bigint): number {
     for (let limit = 10; small >= limit; limit *= 10) count += 1;
     return count;
   }
-  return magnitude.toString().length;
+  return longCount(magnitude) ?? magnitude.toString().length;
 }
+
+const bitsOfHexDigit = 4;
+const leadingHexDigits = 12;
+/** A logarithm of 150,000 digits is exact to 10^-10. */
+const logarithmGap = 1e-6;
+
+/** By the logarithm, without all decimal digits of a long number; null for short ones, and next to a power of ten. */
+function longCount(magnitude: bigint): number | null {
+  if (magnitude < longFrom) return null;
+  const hex = magnitude.toString(16);
+  const bits = (hex.length - leadingHexDigits) * bitsOfHexDigit;
+  const logarithm = Math.log10(Number.parseInt(hex.slice(0, leadingHexDigits), 16)) + bits * Math.log10(2);
+  const whole = Math.round(logarithm);
+  return Math.abs(logarithm - whole) < logarithmGap ? null : Math.floor(logarithm) + 1;
+}
+
+const longFrom = 10n ** 1_000n;
 
 /** Throws 22003 when the value is beyond what numeric can hold. */
 export function checked(value: Decimal): Decimal {
-  if (
-    value.special === null &&
-    value.coefficient !== 0n &&
-    digitCount(value.coefficient) - value.scale > integerDigitsMax
-  )
-    throw overflow();
+  const { coefficient, scale, special } = value;
+  if (special !== null || (coefficient < longFrom && coefficient > -longFrom)) return value;
+  if (digitCount(coefficient) - scale > integerDigitsMax) throw overflow();
   return value;
 }
 
@@ -164,15 +178,23 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 const specialRank = ({ special }: Decimal): number =>
   special === "NaN" ? 2 : special === "Infinity" ? 1 : special === "-Infinity" ? -1 : 0;
 
+/** Digits after the point without the zeros at the end. By its text, as each division of a long number would go through all of it. */
+export function minimalScale({ coefficient, scale }: Decimal): number {
+  if (scale === 0 || coefficient % 10n !== 0n) return scale;
+  if (coefficient === 0n) return 0;
+  const text = coefficient.toString();
+  let zeros = 1;
+  while (zeros < scale && text.charCodeAt(text.length - 1 - zeros) === zeroDigit) zeros += 1;
+  return scale - zeros;
+}
+
+const zeroDigit = 0x30;
+
 /** The value without zeros at its end: equal values have one normal form. */
 export function normalDecimal(value: Decimal): Decimal {
-  if (value.special !== null || value.scale === 0) return value;
-  let { coefficient, scale } = value;
-  while (scale > 0 && coefficient % 10n === 0n) {
-    coefficient /= 10n;
-    scale -= 1;
-  }
-  return scale === value.scale ? value : new Decimal(coefficient, scale);
+  const scale = value.special === null ? minimalScale(value) : value.scale;
+  if (scale === value.scale) return value;
+  return new Decimal(value.coefficient / powerOfTen(value.scale - scale), scale);
 }
 
 /** Applies `numeric(p,s)`. Throws 22003 with PostgreSQL's detail. */
@@ -203,10 +225,10 @@ function sendDecimal({ coefficient, scale, special }: Decimal): Uint8Array {
   const padding = (4 - (scale % 4)) % 4;
   const text = magnitude === 0n ? "" : `${magnitude}${"0".repeat(padding)}`;
   const aligned = text.padStart(Math.ceil(text.length / 4) * 4, "0");
-  let groups: number[] = [];
+  const groups: number[] = [];
   for (let at = 0; at < aligned.length; at += 4) groups.push(Number(aligned.slice(at, at + 4)));
   const weight = groups.length - (scale + padding) / 4 - 1;
-  while (groups.at(-1) === 0) groups = groups.slice(0, -1);
+  while (groups.at(-1) === 0) groups.pop();
   return fixed(8 + groups.length * 2, (view) => {
     view.setInt16(0, groups.length);
     view.setInt16(2, groups.length === 0 ? 0 : weight);
@@ -229,14 +251,16 @@ function receiveDecimal(bytes: Uint8Array): Decimal {
   if (sign !== signs.positive && sign !== signs.negative)
     throw invalidBinary('invalid sign in external "numeric" value');
   if (scale > scaleMax) throw invalidBinary('invalid scale in external "numeric" value');
-  let coefficient = 0n;
+  // As a text, which is read in less than the square of its length.
+  let digits = "0";
   for (let index = 0; index < count; index += 1) {
     if (bytes.length < 10 + index * 2) throw insufficientBinary();
     const digit = view.getInt16(8 + index * 2);
     if (digit < 0 || digit > 9_999) throw invalidBinary('invalid digit in external "numeric" value');
-    coefficient = coefficient * 10_000n + BigInt(digit);
+    digits += String(digit).padStart(4, "0");
   }
   if (bytes.length > 8 + count * 2) throw invalidBinary();
+  const coefficient = BigInt(digits);
   const exponent = (weight - count + 1) * 4;
   const whole =
     exponent >= 0 ? new Decimal(coefficient * powerOfTen(exponent), 0) : new Decimal(coefficient, -exponent);
