@@ -11,6 +11,7 @@ import type { Oid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import { kiB } from "../../runtime/types/limits.js";
 import { toldAs } from "./client-text.js";
+import { routineOf } from "./error-routines.js";
 import type { ByteEncoding } from "./copy/encodings.js";
 
 export type TransactionStatus = "idle" | "open" | "failed";
@@ -381,6 +382,7 @@ export class BackendWriter {
     this.#field("c", fields.column);
     this.#field("d", fields.dataType);
     this.#field("n", fields.constraint);
+    this.#field("R", routineOf(sqlState, message));
     this.#u8(0);
     this.#end();
   }

@@ -5,11 +5,13 @@
 
 import { asksOfSession } from "../../runtime/query/catalog/session-facts.js";
 import { ownTemporarySchema } from "../../runtime/query/catalog/temporary.js";
+import { SqlError } from "../../runtime/query/error.js";
 import { isShardFunction } from "../../runtime/query/functions/shard-functions.js";
 import { lockNames } from "../../runtime/query/plan/plan.js";
 import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { RowLock } from "../../runtime/query/syntax/ast-query.js";
+import { miB } from "../../runtime/types/limits.js";
 import type { SqlDestination } from "./executor.js";
 
 export interface CachedStatement extends ParsedStatement {
@@ -239,6 +241,9 @@ function makesTemporary(statement: Statement): boolean {
   }
 }
 
+/** What travels in one message, beside a row's values. */
+const syntaxBytesMax: number = 8 * miB;
+
 export function cached(parsed: ParsedStatement): CachedStatement {
   let bytes: Uint8Array | null = null;
   const { statement } = parsed;
@@ -254,6 +259,8 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     ...parsed,
     syntax: () => {
       bytes ??= encodeStatement(statement);
+      if (bytes.length > syntaxBytesMax)
+        throw new SqlError("54000", `statement too complex: its syntax is longer than ${syntaxBytesMax} bytes`);
       return bytes;
     },
     destination: isForShard ? "shard" : "projection",

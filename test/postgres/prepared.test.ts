@@ -10,7 +10,7 @@ import path from "node:path";
 import test from "ava";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
-import { bind, describe, execute, parse, query, RawClient, startupPacket, sync } from "./rig.js";
+import { bind, describe, execute, fieldsOf, parse, query, RawClient, startupPacket, sync } from "./rig.js";
 
 const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-prepared-"));
 const node = await startNode({
@@ -141,4 +141,22 @@ test.serial("settings, search paths and roles that a plan depends on are told ap
   t.deepEqual(await run(a, "when", "1"), ["2", "D 2020-01-01 00:00:00+00", "C SELECT 1"]);
   await sql(a, "SET TIME ZONE 'Asia/Tokyo'");
   t.deepEqual(await run(a, "when", "1"), ["2", "D 2020-01-01 09:00:00+09", "C SELECT 1"]);
+});
+
+test.serial("clients are told by the routine that what they had prepared is to be prepared again", async (t) => {
+  const client = await session();
+  const routine = async (name: string): Promise<string | undefined> => {
+    client.send(bind("", name, []), execute(""), sync);
+    const answers = await client.untilReady();
+    return fieldsOf(answers.find(({ type }) => type === "E")?.body ?? new Uint8Array(0))["R"];
+  };
+  await sql(client, "CREATE TABLE told (v text)");
+  await round(client, parse("look", "SELECT v FROM told"), describe("S", "look"), sync);
+  await round(client, parse("add", "INSERT INTO told SELECT 'x'::text"), describe("S", "add"), sync);
+  await sql(client, "ALTER TABLE told ALTER COLUMN v TYPE int USING v::int");
+  t.is(await routine("look"), "RevalidateCachedQuery");
+  t.is(await routine("add"), "transformAssignedExpr");
+  t.is(await routine("none"), "FetchPreparedStatement");
+  await sql(client, "DROP TABLE told");
+  t.is(await routine("look"), undefined);
 });

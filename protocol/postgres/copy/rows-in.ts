@@ -8,14 +8,23 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { fromUtf8, viewOf } from "../../../runtime/query/types/bytes.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { CopyBlock } from "./copy-block.js";
+import {
+  backslash,
+  carriageReturn,
+  digitsFrom,
+  endMark,
+  hasPlainReturn,
+  isBehindBackslash,
+  isEndOfData,
+  isEqual,
+  isMark,
+} from "./line-bytes.js";
 import { LineEnds } from "./line-ends.js";
 import { inContext } from "./lines.js";
 import type { CopyOptions } from "./options.js";
 
 const lineBytesMax = 16 * miB;
-const backslash = 0x5c;
 const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
 const encoder = new TextEncoder();
 const signature = Uint8Array.from([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0]);
 const binaryHeadBytes = 19;
@@ -92,6 +101,7 @@ export class RowsIn {
 
   /** An error of what comes behind the last line that was read. */
   failedBehind(error: unknown): unknown {
+    if (this.#options.format === "binary" && !this.#sawBinaryHead) return error;
     return inContext(error, this.#block.lines.at(this.#line + 1, null));
   }
 
@@ -389,11 +399,14 @@ export class RowsIn {
 
   /** The trailer may be missing: the end of the message stream says the same. */
   #finishBinary(): void {
-    const { length } = this.#held;
-    if (this.#sawBinaryHead && length < tupleHeadBytes) return;
-    if (this.#sawBinaryHead) throw this.failedBehind(bad("unexpected EOF in COPY data"));
-    const isSigned = isEqual(this.#held.subarray(0, signature.length), signature);
-    throw this.failedBehind(bad(isSigned ? "invalid COPY file header" : "COPY file signature not recognized"));
+    const held = this.#held;
+    if (!this.#sawBinaryHead) {
+      const isSigned = isEqual(held.subarray(0, signature.length), signature);
+      throw bad(isSigned ? "invalid COPY file header" : "COPY file signature not recognized");
+    }
+    if (held.length < tupleHeadBytes) return;
+    const place = this.#block.lines.at(this.#line + 1, null);
+    throw inContext(bad("unexpected EOF in COPY data"), `${place}, column ${this.#columns[wholeFields(held)] ?? ""}`);
   }
 
   #binary(bytes: Uint8Array): number {
@@ -450,52 +463,11 @@ export class RowsIn {
   }
 }
 
-const isEndOfData = (bytes: Uint8Array, from: number, to: number): boolean =>
-  to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e;
-
-/** Where `\.` stands in a line, its backslash not escaped; -1 where it does not. */
-function endMark(bytes: Uint8Array, from: number, to: number): number {
-  let at = bytes.indexOf(backslash, from);
-  while (at >= 0 && at + 1 < to) {
-    if (bytes[at + 1] === 0x2e) return at;
-    at = bytes.indexOf(backslash, at + 2);
+/** Of a tuple that is cut off. */
+function wholeFields(tuple: Uint8Array): number {
+  const view = viewOf(tuple);
+  for (let count = 0, at = tupleHeadBytes; ; count++) {
+    at += at + 4 > tuple.length ? 4 : 4 + Math.max(0, view.getInt32(at));
+    if (at > tuple.length) return count;
   }
-  return -1;
 }
-
-/** Whether what stands at `at` of a line that begins at `from` is escaped. */
-function isBehindBackslash(bytes: Uint8Array, at: number, from: number): boolean {
-  let slashes = 0;
-  for (let before = at - 1; before >= from && bytes[before] === backslash; before--) slashes += 1;
-  return slashes % 2 === 1;
-}
-
-function hasPlainReturn(line: Uint8Array): boolean {
-  let at = line.indexOf(carriageReturn);
-  while (at >= 0 && isBehindBackslash(line, at, 0)) at = line.indexOf(carriageReturn, at + 1);
-  return at >= 0;
-}
-
-function digitsFrom(bytes: Uint8Array, from: number, base: 8 | 16, max: number): string {
-  const pattern = base === 8 ? /[0-7]/ : /[0-9a-fA-F]/;
-  let digits = "";
-  while (digits.length < max && from + digits.length < bytes.length) {
-    const letter = String.fromCharCode(bytes[from + digits.length] ?? 0);
-    if (!pattern.test(letter)) break;
-    digits += letter;
-  }
-  return digits;
-}
-
-/** Whether bytes[from..to) are the mark of NULL. */
-function isMark(mark: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (mark.length !== to - from) return false;
-  for (let at = 0; at < mark.length; at++) if (mark[at] !== bytes[from + at]) return false;
-  return true;
-}
-
-const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
-};

@@ -118,9 +118,9 @@ export const asksForSessions = (text: string): boolean =>
   /pg_stat_(?:activity|ssl|gssapi)|pg_(?:cancel|terminate)_backend/i.test(text);
 /** Reads settings that do not go with every request, or one whose name is not written there. */
 export function asksForSettings(text: string): boolean {
-  if (/kimberlite\.position|pg_settings|current_setting\s*\(\s*[^'\s]/i.test(text)) return true;
-  for (const [, name = ""] of text.matchAll(/current_setting\s*\(\s*'([^']*)/gi))
-    if (settingNamed(name)?.isForEngine === false) return true;
+  if (/kimberlite\.position|pg_settings/i.test(text)) return true;
+  for (const [, name] of text.matchAll(/current_setting\s*\((?:\s*'([^']*)'\s*(?=[,)]))?/gi))
+    if (name === undefined || settingNamed(name)?.isForEngine === false) return true;
   return false;
 }
 export const asksOfSession = (text: string): boolean =>
