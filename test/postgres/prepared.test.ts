@@ -160,3 +160,26 @@ test.serial("clients are told by the routine that what they had prepared is to b
   await sql(client, "DROP TABLE told");
   t.is(await routine("look"), undefined);
 });
+
+test.serial("CREATE TABLE AS and DECLARE take parameters, and say of which types they are", async (t) => {
+  const client = await session();
+  const make = "CREATE TEMP TABLE made AS SELECT $1::int + g AS n, $2 || 'y' AS v FROM generate_series(1, 2) AS g";
+  t.deepEqual(await round(client, parse("make", make), describe("S", "make"), sync), ["1", "t 23,25", "n"]);
+  t.deepEqual(await run(client, "make", "10", "x"), ["2", "C SELECT 2"]);
+  t.deepEqual(await sql(client, "SELECT * FROM made"), ["T n|v", "D 11|xy", "D 12|xy", "C SELECT 2"]);
+  await sql(client, "BEGIN");
+  const open = "DECLARE c CURSOR FOR SELECT n FROM made WHERE n > $1";
+  t.deepEqual(await round(client, parse("open", open), describe("S", "open"), sync), ["1", "t 23", "n"]);
+  t.deepEqual(await run(client, "open", "11"), ["2", "C DECLARE CURSOR"]);
+  t.deepEqual(await sql(client, "FETCH ALL FROM c"), ["T n", "D 12", "C FETCH 1"]);
+  await sql(client, "ROLLBACK");
+  t.deepEqual(await round(client, parse("", "DECLARE c CURSOR FOR SELECT $1 FROM nothing"), sync), [
+    'E 42P01 relation "nothing" does not exist @37',
+  ]);
+  t.deepEqual(await round(client, parse("", "CREATE MATERIALIZED VIEW m AS SELECT $1::int AS n"), sync), [
+    "E 0A000 materialized views may not be defined using bound parameters",
+  ]);
+  t.deepEqual(await round(client, parse("", "CREATE VIEW m AS SELECT $1::int AS n"), sync), [
+    "E 42P02 there is no parameter $1",
+  ]);
+});

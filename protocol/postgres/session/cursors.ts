@@ -18,6 +18,7 @@ import { type LocalResult, tagOnly } from "../session-commands.js";
 import { type CachedStatement, cached } from "../statement.js";
 import { builtInType } from "../type-names.js";
 import { runsBackwards } from "./backward-scan.js";
+import { cursorQuery } from "./cursor-query.js";
 import { DeclaredCursor, type RowSource } from "./declared-cursor.js";
 import type { Descriptions } from "./descriptions.js";
 import { type Exchange, placeOf } from "./exchange.js";
@@ -158,7 +159,7 @@ export class Cursors {
   }
 
   /** The query is run now, as it sees the rows of now; its first row is kept until it is fetched. */
-  async declare(source: string, { statement, ...rest }: CachedStatement): Promise<LocalResult> {
+  async declare(of: Portal, { statement, ...rest }: CachedStatement): Promise<LocalResult> {
     assert(statement.kind === "declareCursor", "a DECLARE declares a cursor");
     const { name, isScroll, isNoScroll, isHold, isBinary, query } = statement;
     expectDeclarable(statement);
@@ -167,8 +168,9 @@ export class Cursors {
       throw new SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks");
     portals.expectFree(name);
     const inner = cursorQuery(statement, rest, transaction.isOpen && !transaction.isReadOnly);
-    const prepared = { source, statement: inner, parameterTypes: [] };
-    const portal = portalOf(name, prepared, [], isBinary ? [1] : [], null, this.#exchange.runs.now());
+    const { source, parameterTypes, parameters } = of;
+    const prepared = { source, statement: inner, parameterTypes };
+    const portal = portalOf(name, prepared, parameters, isBinary ? [1] : [], null, this.#exchange.runs.now());
     const memoryMax = Math.min(bytesOf(this.#exchange.settings.get("kimberlite.query_memory")), cursorBytesMax);
     const reply = await this.#exchange.open(portal, inner, 1);
     const isKey = ({ column }: SqlColumn): boolean => column === rowKeyOfCursor;
@@ -243,20 +245,6 @@ export class Cursors {
     this.#exchange.writeRows(rows, columns, resultFormats);
     return this.#exchange.relieve();
   }
-}
-
-/**
- * The query of a cursor. The keys of its rows come with them where rows may be changed while it stands on them; they cost something.
- * Both forms have texts of their own, by which they are known.
- */
-function cursorQuery(
-  { query }: DeclareCursor,
-  rest: Omit<CachedStatement, "statement">,
-  isUpdatable: boolean,
-): CachedStatement {
-  return isUpdatable
-    ? cached({ ...rest, statement: { ...query, isOfCursor: true } })
-    : cached({ ...rest, text: `/* rows */ ${rest.text}`, statement: query });
 }
 
 /** Throws for what PostgreSQL lets no cursor be. */

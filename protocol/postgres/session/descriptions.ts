@@ -5,6 +5,7 @@ import { typeOid } from "../../../runtime/query/types/sql-type.js";
 import { type Description, hasAllTypes, type Portal, type Prepared } from "../portals.js";
 import { shownColumns } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
+import { cursorQuery } from "./cursor-query.js";
 import type { Exchange } from "./exchange.js";
 import { aroundExecute } from "./written-out.js";
 
@@ -40,7 +41,8 @@ export class Descriptions {
   }
 
   async describeAnew(statement: CachedStatement | null, parameterTypes: readonly number[]): Promise<Description> {
-    const here = statement === null ? { parameterTypes: [], columns: null } : await this.#describeHere(statement);
+    const here =
+      statement === null ? { parameterTypes: [], columns: null } : await this.#describeHere(statement, parameterTypes);
     if (here !== null || statement === null) return here ?? { parameterTypes: [], columns: null };
     const destination = this.#exchange.transaction.isAtShard ? "shard" : "projection";
     const description = await this.#exchange.runs.described(
@@ -54,8 +56,15 @@ export class Descriptions {
   }
 
   /** What is done here is described here; null for all else. */
-  async #describeHere({ statement }: CachedStatement): Promise<Description | null> {
+  async #describeHere(
+    { statement, ...rest }: CachedStatement,
+    parameterTypes: readonly number[],
+  ): Promise<Description | null> {
     switch (statement.kind) {
+      case "declareCursor": {
+        const described = await this.describeAnew(cursorQuery(statement, rest, false), parameterTypes);
+        return { parameterTypes: described.parameterTypes, columns: null };
+      }
       case "show":
         return { parameterTypes: [], columns: shownColumns(statement.name).map(textColumn) };
       case "execute": {

@@ -184,7 +184,7 @@ export class Statements {
         this.#exchange.prepared.delete(statement.name);
         return tagOnly("DEALLOCATE");
       case "declareCursor":
-        return this.#cursors.declare(portal.source, cachedStatement);
+        return this.#cursors.declare(portal, cachedStatement);
       case "fetch":
         await this.#cursors.fetch(portal, statement, protocol);
         return "answered";

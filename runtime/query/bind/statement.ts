@@ -144,13 +144,20 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
     return { kind: "definition", statement, query: null };
   }
   const query = bindWhole(statement.query, binder, plainQuery);
-  if (binder.hasParameters) throw new SqlError("42P02", "there is no parameter $1");
+  if (binder.hasParameters) expectNoneKept(statement);
   if (binder.namesRowTypes !== null)
     throw notSupported("a table's name as a type in a definition", positionOf(binder.namesRowTypes));
   if (query.writes) throw modifyingDefinition(statement);
   if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
+}
+
+/** What is made out of rows once may have parameters, what is asked again may not. */
+function expectNoneKept(statement: CreateView | CreateTableAs): void {
+  if (statement.kind === "createView") throw new SqlError("42P02", "there is no parameter $1");
+  if (statement.isMaterializedView)
+    throw new SqlError("0A000", "materialized views may not be defined using bound parameters");
 }
 
 function modifyingDefinition(statement: CreateView | CreateTableAs): SqlError {
