@@ -132,6 +132,25 @@ test("row locks: FOR UPDATE waits, NOWAIT refuses, SKIP LOCKED passes over, shar
   b.rollback();
 });
 
+test("with a LIMIT no more rows are locked than it lets through, so that the next one finds the next row", (t) => {
+  const { a, b, c } = rig();
+  for (const order of ["", "ORDER BY id", "ORDER BY v + id"]) {
+    const first = `SELECT id FROM t ${order} LIMIT 1 FOR UPDATE`;
+    const next = `UPDATE t SET v = v WHERE id IN (SELECT id FROM t ${order} LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id`;
+    a.begin();
+    b.begin();
+    c.begin();
+    const taken = [a.rows(first), b.rows(next), c.rows(`${first} SKIP LOCKED`)].map((rows) => rows.join());
+    t.deepEqual(taken.toSorted(), ["1", "2", "3"], order);
+    for (const session of [a, b, c]) session.rollback();
+  }
+  a.begin();
+  a.rows("SELECT id FROM t ORDER BY id LIMIT 1 OFFSET 1 FOR UPDATE");
+  b.begin();
+  t.deepEqual(b.rows("SELECT id FROM t ORDER BY id LIMIT 5 FOR UPDATE SKIP LOCKED"), [["3"]]);
+  for (const session of [a, b]) session.rollback();
+});
+
 test("lock_timeout ends a wait with 55P03, a cancel with 57014", (t) => {
   const { shard, a, b, c } = rig();
   a.begin();

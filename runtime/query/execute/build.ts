@@ -134,6 +134,10 @@ class MeasuredOperator implements Operator {
     return isDone;
   }
 
+  atMost(rows: number): void {
+    this.#operator.atMost?.(rows);
+  }
+
   next(): RowBatch | null {
     const began = this.#clock();
     const batch = this.#operator.next();

@@ -21,6 +21,8 @@ export interface Operator {
    * is done, so that whoever pulls can serve others in between. Need not be called: `next` does what is left. Absent: there is nothing.
    */
   prepare?(): boolean;
+  /** After a `reset`: so many rows are read and no more, for whoever does something to each row that it gives out. */
+  atMost?(rows: number): void;
   /** The next batch, valid until the next call; null at the end. */
   next(): RowBatch | null;
   close(): void;

@@ -89,6 +89,10 @@ export class ProjectOperator implements Operator {
     this.#input.reset();
   }
 
+  atMost(rows: number): void {
+    this.#input.atMost?.(rows);
+  }
+
   prepare(): boolean {
     return isPrepared(this.#input);
   }
@@ -161,7 +165,9 @@ export class LimitOperator implements Operator {
     this.#left = this.#limit === null ? Number.POSITIVE_INFINITY : rowCount(this.#limit(), "LIMIT");
     this.#lastKeys = null;
     this.#isDone = this.#left === 0;
-    if (!this.#isDone) this.#input.reset();
+    if (this.#isDone) return;
+    this.#input.reset();
+    if (this.#ties === null) this.#input.atMost?.(this.#toSkip + this.#left);
   }
 
   prepare(): boolean {
@@ -321,6 +327,8 @@ export class LockOperator implements Operator {
   readonly #input: Operator;
   readonly #execution: Execution;
   readonly #slots: readonly number[];
+  /** Rows that are still asked for: others stay free, for whoever looks for one that is. */
+  #left = Number.POSITIVE_INFINITY;
 
   constructor(node: LockNode, input: Operator, execution: Execution) {
     this.#node = node;
@@ -331,7 +339,12 @@ export class LockOperator implements Operator {
   }
 
   reset(): void {
+    this.#left = Number.POSITIVE_INFINITY;
     this.#input.reset();
+  }
+
+  atMost(rows: number): void {
+    this.#left = rows;
   }
 
   prepare(): boolean {
@@ -341,9 +354,10 @@ export class LockOperator implements Operator {
   next(): RowBatch | null {
     const { lockRow } = this.#execution.environment;
     if (lockRow === undefined) throw notSupported("locking rows here");
+    if (this.#left === 0) return null;
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
       const kept: number[] = [];
-      for (let index = 0; index < batch.rows; index += 1) {
+      for (let index = 0; index < batch.rows && kept.length < this.#left; index += 1) {
         const row = placeOf(batch, index);
         const { columns } = batch;
         const isLocked = this.#node.locks.every(({ table, strength, wait }, at) => {
@@ -355,6 +369,7 @@ export class LockOperator implements Operator {
         });
         if (isLocked) kept.push(row);
       }
+      this.#left -= kept.length;
       if (kept.length > 0) return { rows: kept.length, selection: Int32Array.from(kept), columns: batch.columns };
     }
     return null;
