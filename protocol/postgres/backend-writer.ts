@@ -11,8 +11,8 @@ import type { Oid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import { kiB } from "../../runtime/types/limits.js";
 import { toldAs } from "./client-text.js";
-import { routineOf } from "./error-routines.js";
 import type { ByteEncoding } from "./copy/encodings.js";
+import { routineOf } from "./error-routines.js";
 
 export type TransactionStatus = "idle" | "open" | "failed";
 
