@@ -287,7 +287,8 @@ class Load {
     this.#isBare = columns.length === 0;
     this.#insert = cached({
       ...statement,
-      text: `/* load */ ${statement.text}`,
+      // The columns are not the text's to say: it is another statement when the table has become another.
+      text: `/* load ${JSON.stringify(columns)} */ ${statement.text}`,
       parameterCount: columns.length,
       statement: {
         kind: "insert",
