@@ -218,7 +218,8 @@ export class CopyRuns {
   ): Promise<readonly string[]> {
     const query = cached({
       ...statement,
-      text: `/* columns */ ${statement.text}`,
+      // A statement may ask about several tables.
+      text: `/* columns ${JSON.stringify([table.schema, table.name, columns])} */ ${statement.text}`,
       statement: tableQuery(table, columns, false),
     });
     try {
