@@ -60,18 +60,21 @@ export function decodeObject(bytes: Uint8Array, from: number, to: number): Catal
 }
 
 type SequenceNumbers = "start" | "increment" | "minimum" | "maximum";
-type PlainSequence = Omit<SequenceDefinition, SequenceNumbers> & Readonly<Record<SequenceNumbers, string>>;
+type PlainSequence = Omit<SequenceDefinition, SequenceNumbers | "cache"> &
+  Readonly<Record<SequenceNumbers, string>> & { readonly cache?: string };
 
-const plainSequence = (sequence: SequenceDefinition): PlainSequence => ({
+const plainSequence = ({ cache, ...sequence }: SequenceDefinition): PlainSequence => ({
   ...sequence,
+  ...(cache === undefined ? {} : { cache: cache.toString() }),
   start: sequence.start.toString(),
   increment: sequence.increment.toString(),
   minimum: sequence.minimum.toString(),
   maximum: sequence.maximum.toString(),
 });
 
-const sequenceOf = (plain: PlainSequence): SequenceDefinition => ({
+const sequenceOf = ({ cache, ...plain }: PlainSequence): SequenceDefinition => ({
   ...plain,
+  ...(cache === undefined ? {} : { cache: BigInt(cache) }),
   start: BigInt(plain.start),
   increment: BigInt(plain.increment),
   minimum: BigInt(plain.minimum),

@@ -275,6 +275,8 @@ export interface SequenceDefinition extends Commented, Owned {
   readonly minimum: bigint;
   readonly maximum: bigint;
   readonly cycles: boolean;
+  /** Numbers that a session of PostgreSQL would take at a time, where that is not 1. It is shown, and each number is taken by itself. */
+  readonly cache?: bigint;
   /** Column that owns it, so that it goes with the column; 0 and 0 for none. */
   readonly ownerTable: Oid;
   readonly ownerColumn: number;

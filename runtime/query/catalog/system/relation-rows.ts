@@ -458,7 +458,7 @@ export function* sequenceRows(world: CatalogWorld): Iterable<SystemRow> {
       seqincrement: int64(sequence.increment),
       seqmax: int64(sequence.maximum),
       seqmin: int64(sequence.minimum),
-      seqcache: 1,
+      seqcache: int64(sequence.cache ?? 1n),
       seqcycle: sequence.cycles,
     };
 }
@@ -476,7 +476,7 @@ export function* sequenceViewRows(world: CatalogWorld, context: EvaluationContex
       max_value: int64(sequence.maximum),
       increment_by: int64(sequence.increment),
       cycle: sequence.cycles,
-      cache_size: 1,
+      cache_size: int64(sequence.cache ?? 1n),
       last_value: state?.isCalled === true ? state.value : null,
     };
   }

@@ -73,7 +73,7 @@ export class LikeTable {
   #sequenceOptions(oid: number): SequenceOptions {
     const sequence = this.#catalog.objectByOid(oid);
     if (sequence?.kind !== "sequence") return noOptions;
-    const { start, increment, minimum, maximum, cycles } = sequence;
+    const { start, increment, minimum, maximum, cycles, cache } = sequence;
     const [startText, incrementText] = [String(start), String(increment)];
     return {
       ...noOptions,
@@ -82,6 +82,7 @@ export class LikeTable {
       minimum: String(minimum),
       maximum: String(maximum),
       cycles,
+      cache: cache === undefined ? null : String(cache),
     };
   }
 

@@ -30,7 +30,7 @@ const limits: ReadonlyMap<Oid, readonly [bigint, bigint]> = new Map([
   [typeOid.int8, [-(2n ** 63n), 2n ** 63n - 1n]],
 ]);
 
-type Numbers = Pick<SequenceDefinition, "type" | "start" | "increment" | "minimum" | "maximum" | "cycles">;
+type Numbers = Pick<SequenceDefinition, "type" | "start" | "increment" | "minimum" | "maximum" | "cycles" | "cache">;
 
 /** @param before the sequence that is altered */
 export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, before: Numbers | null): Numbers {
@@ -63,7 +63,9 @@ export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, 
   if (options.cache !== null && BigInt(options.cache) <= 0n) {
     throw invalid(`CACHE (${options.cache}) must be greater than zero`);
   }
-  return { type: own, start, increment, minimum, maximum, cycles: options.cycles ?? before?.cycles ?? false };
+  const cache = options.cache === null ? (before?.cache ?? 1n) : BigInt(options.cache);
+  const cycles = options.cycles ?? before?.cycles ?? false;
+  return { type: own, start, increment, minimum, maximum, cycles, ...(cache === 1n ? {} : { cache }) };
 }
 
 /**
@@ -77,7 +79,8 @@ export function changeSequence(
   { draft, restart }: Pick<DefinitionPorts, "draft" | "restart">,
   type: SqlType | null = null,
 ): void {
-  const next: SequenceDefinition = { ...before, ...sequenceNumbers(options, type, before) };
+  const { cache: _, ...others } = before;
+  const next: SequenceDefinition = { ...others, ...sequenceNumbers(options, type, before) };
   draft.put(next);
   if (options.restart === undefined) return;
   const value = options.restart === null ? next.start : BigInt(options.restart);
