@@ -11,7 +11,7 @@ import { unreachable } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { decodeCall, decodeResult, encodeCall, encodeResult } from "./call.js";
 import { Certainty } from "./certainty.js";
-import { type DirectoryMessage, type Route, rolesLeaseMs } from "./messages.js";
+import { type DirectoryMessage, type KnownRoles, type KnownTenant, type Route, rolesLeaseMs } from "./messages.js";
 import { ShardLink } from "./shard-link.js";
 import { TenantRows } from "./tenant-rows.js";
 import { Tenants } from "./tenants.js";
@@ -55,6 +55,7 @@ class Directory implements Actor<DirectoryMessage> {
       shards: args.shards,
       announce: (route) => this.#announce(route),
       settled: () => this.#crashIfUncertain(),
+      ownersHeard: () => this.#rolesHeard("awaited"),
     });
     this.#users = new Users({
       link: this.#link,
@@ -62,6 +63,7 @@ class Directory implements Actor<DirectoryMessage> {
       tenantNumber: (name) => this.#tenants.find({ name }).tenant,
       tenantName: (tenant) => this.#rows.get(tenant)?.name ?? null,
       shards: args.shards,
+      settingsChanged: (tenant) => this.#tenants.learnAnew(tenant),
       heard: (how) => this.#rolesHeard(how),
     });
     context.after(0, { kind: "begin" });
@@ -82,7 +84,7 @@ class Directory implements Actor<DirectoryMessage> {
         this.#answer(envelope, this.#link.user(message.name));
         return;
       case "roles":
-        this.#answer(envelope, this.#users.known());
+        this.#answer(envelope, this.#known(message.tenants));
         return;
       case "tenantNamed":
         this.#answer(envelope, this.#tenantNamed(message.name));
@@ -154,9 +156,18 @@ class Directory implements Actor<DirectoryMessage> {
     return row === null ? { tenant, shard: null, epoch: 0 } : { tenant, shard: row.shard, epoch: row.epoch };
   }
 
-  async #tenantNamed(name: string): Promise<number | null> {
+  async #tenantNamed(name: string): Promise<KnownTenant | null> {
     const known = this.#leads && this.#isReady ? this.#rows.named(name) : await this.#link.tenantNamed(name);
-    return known?.tenant ?? null;
+    return known === undefined || known === null ? null : { id: known.tenant, settings: known.settings };
+  }
+
+  async #known(tenants: readonly number[]): Promise<KnownRoles> {
+    const [roles, ...rows] = await Promise.all([
+      this.#users.known(),
+      ...tenants.map((tenant) => (this.#leads ? this.#rows.get(tenant) : this.#link.placement(tenant))),
+    ]);
+    const owners = rows.flatMap((row) => (row === null || row === undefined ? [] : [row]));
+    return { roles, owners: owners.map(({ tenant, owner }) => ({ tenant, owner })) };
   }
 
   async #askLeader(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {

@@ -1,10 +1,30 @@
 /** What the directory accepts, and its answers. */
+import type { KeptSetting } from "../../runtime/kernel/kept-settings.js";
 import type { Role } from "../../runtime/query/catalog/role-set.js";
 
 /** A role as gateways judge by it. */
 export interface KnownRole extends Role {
   /** Tenants that it may use, and that know of it; null: all. */
   readonly tenants: readonly number[] | null;
+}
+
+/** A tenant as gateways find it by its name. */
+export interface KnownTenant {
+  readonly id: number;
+  /** What its sessions begin with. */
+  readonly settings: readonly KeptSetting[];
+}
+
+export interface TenantOwner {
+  readonly tenant: number;
+  /** A user's name; empty: the first user. */
+  readonly owner: string;
+}
+
+export interface KnownRoles {
+  readonly roles: readonly KnownRole[];
+  /** Of the tenants that were asked for, in that order; dropped ones left out. */
+  readonly owners: readonly TenantOwner[];
 }
 
 /**
@@ -25,9 +45,12 @@ export type DirectoryMessage =
   | { readonly kind: "route"; readonly tenant: number }
   /** Asked by gateways when a client logs in: the user as the newest state has it. Answered with `UserRow | null`. */
   | { readonly kind: "user"; readonly name: string }
-  /** Asked by gateways of PostgreSQL's protocol: all roles as the newest state has them. Answered with `KnownRole[]`. */
-  | { readonly kind: "roles" }
-  /** Asked by gateways: the tenant of a name. Answered with its number, or null. */
+  /**
+   * Asked by gateways of PostgreSQL's protocol: all roles, and who owns the tenants that they serve, as the newest state has them. Answered
+   * with `KnownRoles`.
+   */
+  | { readonly kind: "roles"; readonly tenants: readonly number[] }
+  /** Asked by gateways: the tenant of a name. Answered with `KnownTenant | null`. */
   | { readonly kind: "tenantNamed"; readonly name: string }
   /** Asked by gateways on behalf of a client: a method of the administration and its parameters; answered with plain JSON data. */
   | {

@@ -1,6 +1,7 @@
 /** Parameters of administrative calls: JSON from a client, parsed once. Every failure is an `invalidArgument` that names the field. */
 import type { Quotas } from "../../runtime/kernel/tenant-row.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { userName } from "../../runtime/types/ids.js";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -12,6 +13,16 @@ export function optionalCount(params: Params, name: string): number | undefined 
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw invalid(name, "a whole number");
   return value;
+}
+
+/** The user that a first start makes; tenants are its, and grants of the node's own process are. */
+export const firstUser = "admin";
+
+/** A user's name in `owner`; empty for the first user, and where none is given. */
+export function ownerFrom(params: Params): string {
+  const owner = params["owner"];
+  if (owner === undefined || owner === null || owner === firstUser) return "";
+  return userName(owner);
 }
 
 /** How many entries an answer holds at most: `limit` if it was given. */

@@ -7,6 +7,7 @@ import {
   encodeDirectoryCreate,
   encodeDirectoryDrop,
   encodeDirectoryMoveBegin,
+  encodeDirectoryOwner,
   encodeDirectoryQuota,
   encodeTenantAdopt,
   encodeTenantControl,
@@ -21,7 +22,7 @@ import { tenantName } from "../../runtime/types/ids.js";
 import type { Certainty } from "./certainty.js";
 import type { Route } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
-import { optionalCount, pageLimit, quotasFrom, tenantReference } from "./params.js";
+import { firstUser, optionalCount, ownerFrom, pageLimit, quotasFrom, tenantReference } from "./params.js";
 import type { ShardLink } from "./shard-link.js";
 import type { TenantRows } from "./tenant-rows.js";
 import { Turns } from "./turns.js";
@@ -37,6 +38,8 @@ export interface TenantsParts {
   announce(route: Route): void;
   /** What went on in the background has ended. */
   settled(): void;
+  /** Resolves once no gateway judges by who owned a tenant before. */
+  ownersHeard(): Promise<void>;
 }
 
 const systemPrincipal = "node";
@@ -90,6 +93,11 @@ export class Tenants {
         if (shard === undefined) throw new KimberliteError("invalidArgument", "a move names a shard");
         return this.#turns.take(row.name, () => this.#move(row.tenant, shard, principal));
       }
+      case "tenant.setOwner": {
+        const row = this.find(params);
+        const owner = ownerFrom(params);
+        return this.#turns.take(row.name, () => this.#setOwner(row.tenant, owner, principal));
+      }
       case "tenant.setQuota": {
         const row = this.find(params);
         return this.#turns.take(row.name, () => this.#setQuota(row.tenant, quotasFrom(params, row.quotas), principal));
@@ -116,6 +124,8 @@ export class Tenants {
       state: row.state === directoryState.moving ? "moving" : "active",
       movingTo: row.targetShard === noShard ? null : row.targetShard,
       createdTime: row.createdTime,
+      owner: row.owner === "" ? firstUser : row.owner,
+      settings: row.settings.map(({ name, value }) => ({ name, value })),
       quotas: { bytesMax: row.quotas.bytesMax, streamsMax: row.quotas.streamsMax },
     };
   }
@@ -232,13 +242,14 @@ export class Tenants {
     params: Readonly<Record<string, unknown>> = {},
   ): Promise<unknown> {
     if (shard !== undefined) this.#checkShard(shard);
+    const owner = ownerFrom(params);
     const ifNotExists = params["ifNotExists"] === true;
     const chosen = shard ?? this.#place();
     this.#placing[chosen] += 1;
     const made = await this.#parts.certainty
       .logged(
         this.#parts.link.command(0, requestKind.directoryCreate, principal, (out) =>
-          encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
+          encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists, owner),
         ),
       )
       .finally(() => {
@@ -298,11 +309,12 @@ export class Tenants {
       this.#parts.context.log.warn("taking a move back", { tenant, error: String(error) });
       // Also when the move turns out to be committed: then the next start goes on from there.
       await this.#parts.certainty.carriedOut(abandonMove(this.#parts.link, move));
-      this.#learn({ ...row, state: directoryState.active, targetShard: noShard });
+      this.#learn({ ...this.#current(tenant), state: directoryState.active, targetShard: noShard });
       throw error;
     }
+    // Its owner and settings may have become others meanwhile.
     const moved: DirectoryRow = {
-      ...row,
+      ...this.#current(tenant),
       state: directoryState.active,
       shard: move.target,
       targetShard: noShard,
@@ -323,6 +335,24 @@ export class Tenants {
     });
   }
 
+  async #setOwner(tenant: number, owner: string, principal: string): Promise<unknown> {
+    this.#current(tenant);
+    await this.#parts.certainty.logged(
+      this.#parts.link.command(0, requestKind.directoryOwner, principal, (out) =>
+        encodeDirectoryOwner(out, tenant, owner),
+      ),
+    );
+    await this.learnAnew(tenant);
+    await this.#parts.ownersHeard();
+    return this.#describe(this.#current(tenant));
+  }
+
+  /** What is known of a tenant, as the log has it now. */
+  async learnAnew(tenant: number): Promise<void> {
+    const row = await this.#parts.certainty.carriedOut(this.#parts.link.placement(tenant));
+    if (row !== null && this.#parts.rows.get(tenant) !== undefined) this.#learn(row);
+  }
+
   async #setQuota(tenant: number, quotas: Quotas, principal: string): Promise<unknown> {
     const row = this.#current(tenant);
     if (row.state === directoryState.moving)
@@ -337,7 +367,7 @@ export class Tenants {
         encodeTenantQuota(out, tenant, row.epoch, quotas),
       ),
     );
-    this.#learn({ ...row, quotas });
+    this.#learn({ ...this.#current(tenant), quotas });
     return this.#describe(this.#current(tenant));
   }
 }

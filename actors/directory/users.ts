@@ -5,6 +5,7 @@
  */
 import {
   encodeRoleMembers,
+  encodeSettingChange,
   encodeUserAlter,
   encodeUserCreate,
   encodeUserDrop,
@@ -12,6 +13,7 @@ import {
   type UserCreation,
 } from "../../runtime/kernel/codecs/user-requests.js";
 import type { RoleMembersChange } from "../../runtime/kernel/commands/role.js";
+import type { SettingChange } from "../../runtime/kernel/kept-settings.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { noPassword, type User, type UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -20,7 +22,7 @@ import { userName } from "../../runtime/types/ids.js";
 import { roleListMax, userTenantsMax } from "../../runtime/types/limits.js";
 import { recordForms } from "../messages/relay.js";
 import type { KnownRole } from "./messages.js";
-import { pageLimit } from "./params.js";
+import { firstUser, pageLimit } from "./params.js";
 import type { ShardLink } from "./shard-link.js";
 
 type Params = Readonly<Record<string, unknown>>;
@@ -32,8 +34,6 @@ const grantsMax = 3;
 const usesToldMax = 100;
 /** Those of a node's own process, and words that mean something else where a user's name could stand. */
 const reservedNames = new Set(["local", "process", "public", "none"]);
-
-const firstUser = "admin";
 
 const invalid = (argument: string, expected: string): KimberliteError =>
   new KimberliteError("invalidArgument", `${argument} must be ${expected}`, { detail: { argument } });
@@ -97,6 +97,16 @@ function grantsFrom(params: Params, principal: string): readonly RoleMembersChan
   });
 }
 
+function settingChangeFrom(params: Params, tenant: number): SettingChange {
+  const { action, name, value } = params;
+  if (action === "resetAll") return { action, tenant };
+  if (typeof name !== "string" || name === "") throw invalid("name", "a setting's name");
+  if (action === "reset") return { action, tenant, name };
+  if (action !== "set") throw invalid("action", "one of set, reset, resetAll");
+  if (typeof value !== "string") throw invalid("value", "a text");
+  return { action, tenant, name, value };
+}
+
 function optionalBoolean(params: Params, name: string): boolean | undefined {
   const value = params[name];
   if (value === undefined || value === null) return undefined;
@@ -123,6 +133,8 @@ export interface UsersHost {
   tenantNumber(name: string): number;
   tenantName(number: number): string | null;
   readonly shards: number;
+  /** A tenant's settings are others now. */
+  settingsChanged(tenant: number): Promise<void>;
   /** Says that roles are others now; `awaited` resolves once no gateway judges by those of before. */
   heard(how: "awaited" | "told"): Promise<void>;
 }
@@ -147,6 +159,8 @@ export class Users {
       }
       case "user.uses":
         return this.#uses(userName(params["name"]), params);
+      case "user.setting":
+        return this.#setting(params, principal);
       default: {
         const before = this.#last;
         const work = before.then(() => this.#change(method, params, principal));
@@ -191,11 +205,20 @@ export class Users {
       validUntil: row.validUntil,
       connectionLimit: row.connectionLimit,
       memberOf: row.memberOf,
+      settings: this.#describeSettings(row),
       tenants: names,
       createdTime,
       mechanism: iterations === 0 ? "none" : "SCRAM-SHA-256",
       iterations,
     };
+  }
+
+  /** Those that hold in tenants which are there, by their names. */
+  #describeSettings({ settings }: Pick<UserRow, "settings">): readonly Record<string, unknown>[] {
+    return settings.flatMap(({ tenant, name, value }) => {
+      const tenantName = tenant === 0 ? null : this.#host.tenantName(tenant);
+      return tenant !== 0 && tenantName === null ? [] : [{ tenant: tenantName, tenantId: tenant, name, value }];
+    });
   }
 
   /** What parameters say of a user, and of the rest what was so before. */
@@ -319,6 +342,19 @@ export class Users {
       this.#host.link.command(0, requestKind.userRename, principal, (out) => encodeUserRename(out, name, newName)),
     );
     return { name: newName, renamed: true };
+  }
+
+  /** @param params `role` and `tenant` by their names, one of which may be missing; `action`, and the setting's `name` and `value` */
+  async #setting(params: Params, principal: string): Promise<unknown> {
+    const { role: named = null } = params;
+    const role = named === null ? "" : userName(named);
+    const tenant = typeof params["tenant"] === "string" ? this.#host.tenantNumber(params["tenant"]) : 0;
+    const change = settingChangeFrom(params, tenant);
+    const made = await this.#host.logged(
+      this.#host.link.command(0, requestKind.settingChange, principal, (out) => encodeSettingChange(out, role, change)),
+    );
+    if (role === "") await this.#host.settingsChanged(tenant);
+    return { changed: made.count };
   }
 
   async #members(params: Params, principal: string): Promise<unknown> {

@@ -280,7 +280,7 @@ const delayMsMax = 2 ** 31 - 1;
 
 export const databaseOid = (tenant: number): number => (5 + (tenant % 2 ** 31)) >>> 0;
 
-const decodedRoles = remembered((text): RoleSet => new RoleSet(decodeRoles(text)));
+const decodedRoles = remembered(decodeRoles);
 const first = plainRole(bootstrapName, true);
 
 /** Roles that nothing was said of: whoever asks, and the one that owns what nobody else does. */

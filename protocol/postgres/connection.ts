@@ -6,6 +6,7 @@
  */
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
+import type { KeptSetting } from "../../runtime/kernel/kept-settings.js";
 import type { SessionFact } from "../../runtime/query/catalog/session-facts.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { clientAddressSetting, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
@@ -26,6 +27,7 @@ import { defectReport, FatalError, reportOf } from "./reports.js";
 import type { SessionHost } from "./session/exchange.js";
 import { expectConnect } from "./session/may-connect.js";
 import { Session } from "./session/session.js";
+import { beginWith } from "./session-defaults.js";
 import { SessionSettings } from "./settings.js";
 import { tlsOf } from "./socket-security.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
@@ -42,11 +44,15 @@ export interface UserEntry {
   readonly tenants: readonly number[] | null;
   /** Sessions that it may have with this gateway at a time; null: as many as there are. Superusers may have more. */
   readonly connectionLimit: number | null;
+  /** What its sessions begin with. */
+  readonly settings: readonly KeptSetting[];
 }
 
 export interface TenantEntry {
   readonly id: number;
   readonly name: string;
+  /** What its sessions begin with. */
+  readonly settings: readonly KeptSetting[];
 }
 
 /** What a connection needs of the node. */
@@ -64,6 +70,9 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   attempt(user: string, address: string): LoginAttempt;
   user(name: string): Promise<UserEntry | null>;
   tenant(name: string): Promise<TenantEntry | null>;
+  /** A session of a tenant begins; `leave` is due when it has ended. */
+  enter(tenant: number): Promise<void>;
+  leave(tenant: number): void;
   /** Numbers by which the client can be told to end what it runs, and the session's own. */
   admit(connection: PostgresConnection): {
     readonly session: number;
@@ -106,6 +115,8 @@ export class PostgresConnection implements Outlet {
   #attempt: LoginAttempt | null = null;
   #session: Session | null = null;
   #identity: SessionIdentity | null = null;
+  /** The tenant that the host was told of. */
+  #entered: number | null = null;
   /** µs since 1970. */
   readonly #startedAt: number;
   #isSecure = false;
@@ -290,6 +301,7 @@ export class PostgresConnection implements Outlet {
     this.#inbox.close();
     this.#countUnread();
     this.#wakeDrained();
+    if (this.#entered !== null) this.#host.leave(this.#entered);
     this.#host.closed(this);
   }
 
@@ -450,9 +462,13 @@ export class PostgresConnection implements Outlet {
         "User does not have CONNECT privilege.",
       );
     }
+    this.#entered = tenant.id;
+    await this.#asked(this.#host.enter(tenant.id));
+    if (this.isClosed) return;
     // Others have come in meanwhile.
     this.#expectRoom(startup.user, user);
     this.#writer.authenticationOk();
+    beginWith(this.#settings, tenant.id, tenant.settings, user.settings, (report) => this.#writer.notice(report));
     this.#applySettings(startup, user);
     this.#stopTimer();
     const numbers = this.#host.admit(this);

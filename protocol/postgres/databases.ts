@@ -1,15 +1,20 @@
 /**
- * CREATE and DROP DATABASE. A database is a tenant, with a shard of its own choosing and its own part of the log; the directory makes and
+ * CREATE, ALTER and DROP DATABASE. A database is a tenant, with a shard of its own choosing and its own part of the log; the directory makes and
  * drops them, beside every transaction. What PostgreSQL lets one choose and a tenant has not got is taken where it says what is so anyhow.
  */
 
 import { bootstrapName } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { CreateDatabase, DropDatabase, SetOwner } from "../../runtime/query/syntax/ast-definition.js";
+import type {
+  AlterDatabase,
+  CreateDatabase,
+  DropDatabase,
+  SetOwner,
+} from "../../runtime/query/syntax/ast-definition.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
-import { mayMakeDatabases, type RoleActor } from "./role-authority.js";
+import { expectKnown, mayMakeDatabases, type RoleActor } from "./role-authority.js";
 import type { Administration } from "./roles.js";
 
 const isTrue = (value: string): boolean => ["true", "1", "on"].includes(value);
@@ -29,15 +34,66 @@ const takes: Readonly<Record<string, (value: string) => boolean>> = {
   is_template: (value) => !isTrue(value),
 };
 
-function expectOptions({ options }: CreateDatabase, { user }: RoleActor): void {
+function expectOptions(
+  { options }: Pick<CreateDatabase, "options">,
+  command: "CREATE DATABASE" | "ALTER DATABASE",
+): void {
   for (const { name, value } of options) {
     // DEFAULT is what is so.
-    if (value === null) continue;
-    const lower = name.toLowerCase();
-    if (lower === "owner" && value === user) continue;
-    if (takes[lower]?.(value.toLowerCase()) === true) continue;
-    throw new SqlError("0A000", `CREATE DATABASE with ${name} ${value} is not supported`);
+    if (value === null || (name === "owner" && command === "CREATE DATABASE")) continue;
+    if (takes[name]?.(value.toLowerCase()) === true) continue;
+    throw new SqlError("0A000", `${command} with ${name} ${value} is not supported`);
   }
+}
+
+const unknownDatabase = (name: string): SqlError => new SqlError("3D000", `database "${name}" does not exist`);
+
+/** Who owns a database. Throws 3D000. */
+async function ownerOf(name: string, actor: RoleActor, administration: Administration): Promise<string> {
+  try {
+    const tenant = await administration.call("tenant.get", { name }, actor.principal);
+    const owner = (tenant as Readonly<Record<string, unknown>>)["owner"];
+    return typeof owner === "string" ? owner : bootstrapName;
+  } catch (error) {
+    throw hasCode(error, "tenantUnknown") ? unknownDatabase(name) : error;
+  }
+}
+
+/** Throws 3D000, and 42501 for who does not own it. */
+export async function expectDatabaseOwner(
+  name: string,
+  actor: RoleActor,
+  administration: Administration,
+): Promise<void> {
+  const owner = await ownerOf(name, actor, administration);
+  if (actor.isSuperuser || actor.roles.rightsOf(actor.user).has(owner)) return;
+  throw new SqlError("42501", `must be owner of database ${name}`);
+}
+
+function expectMember(role: string, { isSuperuser, roles, user }: RoleActor): void {
+  if (isSuperuser || roles.isMember(user, role)) return;
+  throw new SqlError("42501", `must be member of role "${role}"`);
+}
+
+async function create(statement: CreateDatabase, actor: RoleActor, administration: Administration): Promise<string> {
+  const { name, options } = statement;
+  const wish = options.find((option) => option.name === "owner")?.value ?? null;
+  expectOptions(statement, "CREATE DATABASE");
+  if (!mayMakeDatabases(actor)) throw new SqlError("42501", "permission denied to create database");
+  const owner = wish === null ? actor.user : actor.named(wish);
+  if (wish !== null) {
+    expectKnown(owner, actor);
+    expectMember(owner, actor);
+  }
+  // The node's own process is nobody whose a database could be.
+  const isSomebody = actor.roles.find(owner) !== null;
+  try {
+    await administration.call("tenant.create", { name, ...(isSomebody ? { owner } : {}) }, actor.principal);
+  } catch (error) {
+    if (hasCode(error, "tenantExists")) throw new SqlError("42P04", `database "${name}" already exists`);
+    throw error;
+  }
+  return "CREATE DATABASE";
 }
 
 /**
@@ -45,54 +101,46 @@ function expectOptions({ options }: CreateDatabase, { user }: RoleActor): void {
  * session's own.
  */
 export async function runDatabaseStatement(
-  statement: CreateDatabase | DropDatabase,
+  statement: CreateDatabase | AlterDatabase | DropDatabase,
   actor: RoleActor,
   administration: Administration,
   report: (report: ErrorReport) => void,
 ): Promise<string> {
   const { name } = statement;
-  if (statement.kind === "createDatabase") {
-    if (!mayMakeDatabases(actor)) throw new SqlError("42501", "permission denied to create database");
-    expectOptions(statement, actor);
-    try {
-      await administration.call("tenant.create", { name }, actor.principal);
-    } catch (error) {
-      if (hasCode(error, "tenantExists")) throw new SqlError("42P04", `database "${name}" already exists`);
-      throw error;
-    }
-    return "CREATE DATABASE";
+  if (statement.kind === "createDatabase") return create(statement, actor, administration);
+  try {
+    await expectDatabaseOwner(name, actor, administration);
+  } catch (error) {
+    const isGone = error instanceof SqlError && error.sqlState === "3D000";
+    if (!isGone || statement.kind !== "dropDatabase" || !statement.ifExists) throw error;
+    report(notice(`database "${name}" does not exist, skipping`));
+    return "DROP DATABASE";
   }
-  if (!actor.isSuperuser) throw new SqlError("42501", `must be owner of database ${name}`);
+  if (statement.kind === "alterDatabase") {
+    expectOptions(statement, "ALTER DATABASE");
+    return "ALTER DATABASE";
+  }
   if (name === actor.tenantName) throw new SqlError("55006", "cannot drop the currently open database");
   try {
     await administration.call("tenant.drop", { name }, actor.principal);
   } catch (error) {
-    if (!hasCode(error, "tenantUnknown")) throw error;
-    if (!statement.ifExists) throw new SqlError("3D000", `database "${name}" does not exist`);
-    report(notice(`database "${name}" does not exist, skipping`));
+    throw hasCode(error, "tenantUnknown") ? unknownDatabase(name) : error;
   }
   return "DROP DATABASE";
 }
 
-/**
- * ALTER DATABASE … OWNER TO, as dumps have it: a database belongs to the first user, whoever made it, and stays there. Returns the command tag.
- * Throws 42501, 3D000, and 0A000 for another owner.
- */
-export async function keepDatabaseOwner(
-  { name, owner }: SetOwner,
+/** ALTER DATABASE … OWNER TO. Returns the command tag. Throws 42501, 3D000. */
+export async function setDatabaseOwner(
+  { name, owner: wish }: SetOwner,
   actor: RoleActor,
   administration: Administration,
 ): Promise<string> {
   const database = name.at(-1) ?? "";
-  try {
-    await administration.call("tenant.get", { name: database }, actor.principal);
-  } catch (error) {
-    if (hasCode(error, "tenantUnknown")) throw new SqlError("3D000", `database "${database}" does not exist`);
-    throw error;
-  }
-  if (!actor.isSuperuser && actor.user !== bootstrapName)
-    throw new SqlError("42501", `must be owner of database ${database}`);
-  if (actor.named(owner) !== bootstrapName)
-    throw new SqlError("0A000", `another owner of a database than "${bootstrapName}" is not supported`);
+  const owner = actor.named(wish);
+  if ((await ownerOf(database, actor, administration)) === owner) return "ALTER DATABASE";
+  await expectDatabaseOwner(database, actor, administration);
+  expectMember(owner, actor);
+  if (!mayMakeDatabases(actor)) throw new SqlError("42501", "permission denied to change owner of database");
+  await administration.call("tenant.setOwner", { name: database, owner }, actor.principal);
   return "ALTER DATABASE";
 }

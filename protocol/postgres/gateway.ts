@@ -8,7 +8,7 @@
 import { randomInt, timingSafeEqual } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
-import type { KnownRole, Route } from "../../actors/directory/messages.js";
+import type { KnownRoles, KnownTenant, Route } from "../../actors/directory/messages.js";
 import type { CancelMessage } from "../../actors/messages/cancel.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
@@ -115,7 +115,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     this.#waiting = new WaitingSockets(() => context.monotonic());
     this.#roles = new RoleBook({
       monotonic: () => context.monotonic(),
-      read: () => this.#ask<readonly KnownRole[]>({ kind: "roles" }),
+      read: (tenants) => this.#ask<KnownRoles>({ kind: "roles", tenants }),
     });
     this.#host = this.#makeHost(parser);
   }
@@ -162,6 +162,8 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       attempt: (user, address) => this.#attempts.begin(user, address),
       user: (name) => this.#user(name),
       tenant: (name) => this.#tenant(name),
+      enter: (tenant) => this.#roles.enter(tenant),
+      leave: (tenant) => this.#roles.leave(tenant),
       admit: (connection) => this.#admit(connection),
       cancel: (process, secret) => this.#cancel(process, secret),
       sessionsOf: (user) => [...this.#processes.keys()].filter(({ userName }) => userName === user).length,
@@ -260,19 +262,19 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
 
   async #user(name: string): Promise<UserEntry | null> {
     const own = this.#args.processUsers.find((user) => user.name === name);
-    const ofProcess = { isSuperuser: true, canLogin: true, tenants: null, connectionLimit: null, isOfProcess: true };
-    if (own !== undefined) return { verifier: own.verifier, ...ofProcess };
+    const ofProcess = { isSuperuser: true, canLogin: true, tenants: null, connectionLimit: null };
+    if (own !== undefined) return { verifier: own.verifier, ...ofProcess, settings: [], isOfProcess: true };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
     await this.#roles.meet(name);
-    const { isSuperuser, canLogin, tenants, connectionLimit } = row;
+    const { isSuperuser, canLogin, tenants, connectionLimit, settings } = row;
     const verifier = verifierOf(row, this.#context.now());
-    return { verifier, isSuperuser, canLogin, tenants, connectionLimit, isOfProcess: false };
+    return { verifier, isSuperuser, canLogin, tenants, connectionLimit, settings, isOfProcess: false };
   }
 
   async #tenant(name: string): Promise<TenantEntry | null> {
-    const id = await this.#ask<number | null>({ kind: "tenantNamed", name });
-    return id === null ? null : { id, name };
+    const known = await this.#ask<KnownTenant | null>({ kind: "tenantNamed", name });
+    return known === null ? null : { ...known, name };
   }
 
   #admit(connection: PostgresConnection): { session: number; process: number; secret: number } {

@@ -4,6 +4,7 @@
  */
 import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
+import { isPredefinedRole } from "../../runtime/types/predefined-roles.js";
 
 export interface RoleActor {
   /** The current user. */
@@ -23,6 +24,12 @@ export interface RoleActor {
 /** Throws 42704. */
 export function expectKnown(role: string, { roles, user }: RoleActor): void {
   if (roles.find(role) === null && role !== user) throw new SqlError("42704", `role "${role}" does not exist`);
+}
+
+/** Throws 42939 for one of PostgreSQL's own. */
+export function expectMade(role: string): void {
+  if (!isPredefinedRole(role)) return;
+  throw new SqlError("42939", `role name "${role}" is reserved`, { detail: "Cannot alter reserved roles." });
 }
 
 /** Throws 42501 for a role of tenants that are not one's own. */

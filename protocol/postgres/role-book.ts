@@ -3,8 +3,8 @@
  * says that they are others, or before they run out where somebody asks. So a membership that was revoked is not used after the REVOKE was
  * answered, on whichever node: the answer waits until what was read before it has run out or is known to be old.
  */
-import { type KnownRole, rolesLeaseMs } from "../../actors/directory/messages.js";
-import { encodeRoles, RoleSet } from "../../runtime/query/catalog/role-set.js";
+import { type KnownRoles, rolesLeaseMs } from "../../actors/directory/messages.js";
+import { bootstrapName, encodeRoles, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { assert } from "../../runtime/types/assert.js";
 
 /** What one tenant knows of roles. */
@@ -17,14 +17,17 @@ export interface TenantRoles {
 export interface RoleBookHost {
   /** ms that only grow. */
   monotonic(): number;
-  read(): Promise<readonly KnownRole[]>;
+  /** @param tenants whose owners are to be told, too */
+  read(tenants: readonly number[]): Promise<KnownRoles>;
 }
 
 const nobody: TenantRoles = { text: "", set: new RoleSet([]) };
 
 export class RoleBook {
   readonly #host: RoleBookHost;
-  #roles: readonly KnownRole[] | null = null;
+  #known: KnownRoles | null = null;
+  /** How many sessions each tenant has here. */
+  readonly #sessions = new Map<number, number>();
   readonly #byTenant = new Map<number, TenantRoles>();
   /** When what is here was asked for; what was read before it does not count. ms */
   #readAt = Number.NEGATIVE_INFINITY;
@@ -72,38 +75,56 @@ export class RoleBook {
     const asked = this.#host.monotonic();
     const changes = this.#changes;
     this.#tryingSince ??= asked;
-    const roles = await this.#host.read();
+    const known = await this.#host.read([...this.#sessions.keys()]);
     assert(
-      roles.every(({ name }) => name !== ""),
+      known.roles.every(({ name }) => name !== ""),
       "a role has a name",
     );
     if (changes !== this.#changes) return this.refresh();
     this.#readAt = asked;
     this.#tryingSince = null;
-    if (this.#roles !== null && JSON.stringify(this.#roles) === JSON.stringify(roles)) return;
-    this.#roles = roles;
+    if (this.#known !== null && JSON.stringify(this.#known) === JSON.stringify(known)) return;
+    this.#known = known;
     this.#byTenant.clear();
   }
 
   /** Makes sure that somebody is known who was found to be there. */
   async meet(name: string): Promise<void> {
-    if (this.#roles?.some((role) => role.name === name) === true) return;
+    if (this.#known?.roles.some((role) => role.name === name) === true) return;
     this.changed();
     await this.refresh();
   }
 
+  /** A session of a tenant begins: resolves once it is known whose the tenant is. `leave` is due when the session ends. */
+  async enter(tenant: number): Promise<void> {
+    const before = this.#sessions.get(tenant) ?? 0;
+    this.#sessions.set(tenant, before + 1);
+    if (before > 0 && this.#known?.owners.some((each) => each.tenant === tenant) === true) return;
+    this.changed();
+    await this.refresh();
+  }
+
+  leave(tenant: number): void {
+    const left = (this.#sessions.get(tenant) ?? 0) - 1;
+    assert(left >= 0, "a session that ends has begun");
+    if (left > 0) this.#sessions.set(tenant, left);
+    else this.#sessions.delete(tenant);
+  }
+
   /** Tenants that a role may use; null: all. */
   tenantsOf(name: string): readonly number[] | null {
-    return this.#roles?.find((role) => role.name === name)?.tenants ?? null;
+    return this.#known?.roles.find((role) => role.name === name)?.tenants ?? null;
   }
 
   /** Those that a tenant knows: users of all tenants, and its own. What was read last, fresh or not. */
   of(tenant: number): TenantRoles {
-    if (this.#roles === null) return nobody;
+    if (this.#known === null) return nobody;
     let known = this.#byTenant.get(tenant);
     if (known === undefined) {
-      const roles = this.#roles.filter(({ tenants }) => tenants === null || tenants.includes(tenant));
-      known = { text: encodeRoles(roles), set: new RoleSet(roles) };
+      const roles = this.#known.roles.filter(({ tenants }) => tenants === null || tenants.includes(tenant));
+      const owner = this.#known.owners.find((each) => each.tenant === tenant)?.owner ?? "";
+      const databaseOwner = owner === "" ? bootstrapName : owner;
+      known = { text: encodeRoles(roles, databaseOwner), set: new RoleSet(roles, databaseOwner) };
       this.#byTenant.set(tenant, known);
     }
     return known;

@@ -3,6 +3,7 @@ import { SqlError } from "../../runtime/query/error.js";
 import type { GrantRole } from "../../runtime/query/syntax/ast-definition.js";
 import { assert } from "../../runtime/types/assert.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
+import { databaseOwnerRole, isPredefinedRole } from "../../runtime/types/predefined-roles.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice, warning } from "./reports.js";
 import { expectKnown, expectWithin, type RoleActor } from "./role-authority.js";
@@ -59,6 +60,15 @@ export const circular = (error: unknown): SqlError | null =>
     ? new SqlError("0LP01", error.message.slice(error.message.indexOf('role "')))
     : null;
 
+/** Who owns a database is said by that alone; and what is PostgreSQL's own is no member of what is not. Throws 0LP01. */
+function expectGrantable(granted: readonly string[], members: readonly string[]): void {
+  if (granted.includes(databaseOwnerRole))
+    throw new SqlError("0LP01", `role "${databaseOwnerRole}" cannot have explicit members`);
+  const member = members.find(isPredefinedRole);
+  if (member === databaseOwnerRole) throw new SqlError("0LP01", `role "${member}" cannot be a member of any role`);
+  if (member !== undefined) throw new SqlError("0A000", `memberships of "${member}" are not supported`);
+}
+
 export async function runGrantRole(
   statement: GrantRole,
   actor: RoleActor,
@@ -74,6 +84,7 @@ export async function runGrantRole(
     throw new SqlError("0A000", "GRANTED BY another role is not supported");
   }
   for (const role of statement.granted) expectAdmin(role, actor);
+  if (isGrant) expectGrantable(statement.granted, members);
   const action = isGrant ? (isAdmin ? "grantAdmin" : "grant") : isAdmin ? "revokeAdmin" : "revoke";
   await changeMembers({ action, roles: statement.granted, members }, actor, administration, tell);
   return isGrant ? "GRANT ROLE" : "REVOKE ROLE";

@@ -11,9 +11,10 @@ import type {
   RenameRole,
 } from "../../runtime/query/syntax/ast-definition.js";
 import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
+import { isPredefinedRole } from "../../runtime/types/predefined-roles.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
-import { expectKnown, expectWithin, mayMakeRoles, type RoleActor } from "./role-authority.js";
+import { expectKnown, expectMade, expectWithin, mayMakeRoles, type RoleActor } from "./role-authority.js";
 import { circular, expectAdmin, type MemberChange, runGrantRole } from "./role-members.js";
 import { clausesOf, type RoleWish } from "./role-options.js";
 
@@ -129,6 +130,7 @@ async function alter(statement: AlterRole, { actor, administration, settings, no
   const { wish, members, admins } = await clausesOf(statement.options, settings, now);
   if (members.length + admins.length > 0) throw new SqlError("0A000", "ALTER GROUP is not supported");
   expectKnown(name, actor);
+  expectMade(name);
   if (!actor.isSuperuser) {
     if (wish.superuser !== undefined || actor.roles.find(name)?.isSuperuser === true)
       throw refused("must be superuser to alter superuser roles or change superuser attribute");
@@ -164,7 +166,14 @@ async function dropOne(name: string, ifExists: boolean, { actor, administration,
 
 async function drop(statement: DropRole, run: RoleRun): Promise<string> {
   if (!mayMakeRoles(run.actor)) throw refused("permission denied to drop role");
-  for (const name of statement.names) await dropOne(run.actor.named(name), statement.ifExists, run);
+  const names = statement.names.map((name) => run.actor.named(name));
+  // All or none, as far as it can be told before.
+  for (const name of names) {
+    if (isPredefinedRole(name))
+      throw new SqlError("2BP01", `cannot drop role ${name} because it is required by the database system`);
+    if (!statement.ifExists && name !== run.actor.sessionUser) expectKnown(name, run.actor);
+  }
+  for (const name of names) await dropOne(name, statement.ifExists, run);
   return "DROP ROLE";
 }
 

@@ -35,6 +35,14 @@ export const modesText = {
 const listElement = (text: string): string =>
   /^[a-z_][a-z0-9_$]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
 
+/** The values of a SET as one. Throws 22023 for several of what has but one. @param name in lower case */
+function settingText(name: string, values: readonly string[]): string {
+  const kind = settingNamed(name)?.values.kind;
+  if (values.length > 1 && kind !== "list" && kind !== "dateStyle")
+    throw new SqlError("22023", `SET ${name} takes only one argument`);
+  return kind === "list" ? values.map(listElement).join(", ") : values.join(", ");
+}
+
 const otherNames: Readonly<Record<string, string>> = {
   names: "client_encoding",
   "time zone": "timezone",
@@ -85,6 +93,16 @@ export class SettingCommands {
     }
   }
 
+  /** A setting as it is kept for sessions that begin later, under its own name. Throws what SET would. @param values null: what it is now */
+  kept(given: string, values: readonly string[] | null): { readonly name: string; readonly value: string } {
+    const name = realName(given).toLowerCase();
+    if (name === "role" || name === "session_authorization" || name.startsWith("transaction_"))
+      throw new SqlError("0A000", `"${name}" as what sessions begin with is not supported`);
+    const value = values === null ? this.#settings.get(name) : settingText(name, values);
+    this.#settings.expectValue(name, value);
+    return { name: settingNamed(name)?.name ?? name, value };
+  }
+
   #set(given: string, values: readonly string[], isLocal: boolean): void {
     const name = realName(given).toLowerCase();
     const first = values[0] ?? "";
@@ -97,14 +115,7 @@ export class SettingCommands {
       this.#setTransaction(name, first);
       return;
     }
-    const definition = settingNamed(name);
-    if (definition === undefined && values.length > 1)
-      throw new SqlError("22023", `SET ${name} takes only one argument`);
-    const isList = definition?.values.kind === "list";
-    if (values.length > 1 && !isList && definition?.values.kind !== "dateStyle") {
-      throw new SqlError("22023", `SET ${name} takes only one argument`);
-    }
-    const value = isList ? values.map(listElement).join(", ") : values.join(", ");
+    const value = settingText(name, values);
     if (isLocal && !this.#transaction.isOpen) return;
     this.#settings.set(name, value, isLocal ? "local" : "session");
   }

@@ -120,6 +120,11 @@ export class SessionSettings {
     this.#position = String(position);
   }
 
+  /** Throws what setting it would. */
+  expectValue(name: string, value: string): void {
+    this.#checked(name, value);
+  }
+
   startup(name: string, value: string): void {
     const key = name.toLowerCase();
     this.#startup = withValue(this.#startup, key, this.#checked(name, value));

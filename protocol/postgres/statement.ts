@@ -143,6 +143,7 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   dropOwned: "DROP OWNED",
   reassignOwned: "REASSIGN OWNED",
   createDatabase: "CREATE DATABASE",
+  alterDatabase: "ALTER DATABASE",
   dropDatabase: "DROP DATABASE",
   grantRole: "GRANT ROLE",
   rename: "ALTER TABLE",
@@ -170,6 +171,8 @@ function commandOf(statement: Statement): string {
       return statement.command;
     case "grant":
       return statement.isGrant ? "GRANT" : "REVOKE";
+    case "alterDefault":
+      return statement.of === "role" ? "ALTER ROLE" : "ALTER DATABASE";
     default:
       return commands[statement.kind] ?? statement.kind.toUpperCase();
   }

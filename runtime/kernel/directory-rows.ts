@@ -16,14 +16,20 @@
  *   40    24  quotas (`tenant-row.ts`)
  *   64     2  length of the name
  *   66     …  name, UTF-8
+ *    …     …  owner (u16 + UTF-8; empty: the first user) and the settings of its sessions (`kept-settings.ts`), if it has one of them
  *
  * Tree `directoryNames`, key name: tenant u64. A dropped tenant's name is free again; its number is not.
  * Tree `meta`, key "directory.nextTenant": u64, absent = 1.
  */
-import type { TreeReader } from "../store/tree.js";
+import type { TreeReader, TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
+import { ByteReader } from "../types/byte-reader.js";
+import { ByteWriter } from "../types/byte-writer.js";
+import { userNameBytesMax } from "../types/limits.js";
+import { decodeKeptSettings, encodeKeptSettings, type KeptSetting } from "./kept-settings.js";
 import { tree } from "./kinds.js";
-import { getU64 } from "./numbers.js";
+import { getU64, getU64Key } from "./numbers.js";
+import type { StateKeys } from "./state-keys.js";
 import { type Quotas, quotasAt } from "./tenant-row.js";
 import { nameBytes, nameOf } from "./texts.js";
 
@@ -58,6 +64,52 @@ export interface DirectoryRow {
   readonly createdTime: number;
   readonly quotas: Quotas;
   readonly name: string;
+  /** A user's name; empty: the first user. */
+  readonly owner: string;
+  /** What its sessions begin with. */
+  readonly settings: readonly KeptSetting[];
+}
+
+type Tail = Pick<DirectoryRow, "owner" | "settings">;
+
+/** What stands behind the name: nothing while nothing of it is other than at first. */
+export function encodeDirectoryTail(out: ByteWriter, { owner, settings }: Tail): void {
+  if (owner === "" && settings.length === 0) return;
+  out.string(owner);
+  encodeKeptSettings(out, settings);
+}
+
+function decodeTail(reader: ByteReader): Tail {
+  const owner = reader.remaining === 0 ? "" : reader.string(userNameBytesMax);
+  const settings = decodeKeptSettings(reader);
+  reader.end();
+  return { owner, settings };
+}
+
+/** Writes the row of a tenant anew, with another end. */
+export function putDirectoryTail(state: TreeWriter, keys: StateKeys, tenant: number, change: Partial<Tail>): void {
+  const isKnown = state.get(tree.directory, keys.one(tenant));
+  assert(isKnown, "a directory command changes a tenant of the directory");
+  const row = readDirectoryRow(state, tenant);
+  const { valueStart: from, valueView } = state;
+  const headBytes = directoryField.name + valueView.getUint16(from + directoryField.nameLength, true);
+  const out = new ByteWriter(256).raw(state.valueBytes.slice(from, from + headBytes));
+  encodeDirectoryTail(out, { ...row, ...change });
+  state.put(tree.directory, keys.one(tenant), out.finish());
+}
+
+/** Names of the tenants that a user owns. */
+export function tenantsOwnedBy(state: TreeReader, owner: string): readonly string[] {
+  const found: string[] = [];
+  const key = new Uint8Array(8);
+  const keyView = new DataView(key.buffer);
+  const cursor = state.cursor(tree.directory);
+  for (let more = cursor.seek(key); more; more = cursor.next()) {
+    cursor.keyInto(key);
+    const row = readDirectoryRow(cursor, getU64Key(keyView, 0));
+    if (row.owner === owner && row.state !== directoryState.dropped) found.push(row.name);
+  }
+  return found;
 }
 
 /** Decodes the row that a reader or cursor stands on. */
@@ -68,8 +120,10 @@ export function readDirectoryRow(
   const { valueBytes: bytes, valueView: view, valueStart: from } = at;
   const nameLength = view.getUint16(from + directoryField.nameLength, true);
   assert(view.getUint8(from) === directoryRowVersion, "a directory row has a known version");
-  assert(at.valueLength === directoryField.name + nameLength, "a directory row ends with its name");
+  const tailFrom = from + directoryField.name + nameLength;
+  assert(tailFrom <= from + at.valueLength, "a directory row has its name");
   return {
+    ...decodeTail(new ByteReader(bytes, tailFrom, from + at.valueLength)),
     tenant,
     state: view.getUint8(from + directoryField.state),
     shard: view.getUint32(from + directoryField.shard, true),

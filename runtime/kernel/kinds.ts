@@ -58,12 +58,14 @@ export const requestKind = {
   userDrop: 88,
   roleMembers: 89,
   userRename: 90,
+  directoryOwner: 91,
+  settingChange: 92,
 } as const;
 
 /** True for commands of a tenant: they are logged under it. */
 export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 24;
 /** True for commands of the node itself: they are logged under the system tenant. */
-export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 90);
+export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 92);
 /** True for every kind that ends in a record of the log. */
 export const isWrite = (kind: number): boolean => isTenantCommand(kind) || isSystemCommand(kind);
 

@@ -7,8 +7,9 @@
  *    1     8  position of its creation
  *    9     8  time of its creation, µs
  *   17     …  the user
- *    …     …  the roles that it is a member of, if it is of any: count u16, then of each its name, flags u8 (bit 0 admin option) and the
- *             name of who granted it (u16 + UTF-8; empty: a user who is not there any more), in the order of their granting
+ *    …     …  the roles that it is a member of, if it is of any or something follows: count u16, then of each its name, flags u8 (bit 0 admin
+ *             option) and the name of who granted it (u16 + UTF-8; empty: a user who is not there any more), in the order of their granting
+ *    …     …  the settings of its sessions (`kept-settings.ts`), if it has any
  *
  *   size  field of a user, in rows as in facts and requests
  *      1  flags: bit 0 superuser, 1 confined to the tenants that follow, 2 may not log in, 3 does not inherit, 4 may make roles, 5 may make
@@ -29,6 +30,7 @@ import { ByteReader } from "../types/byte-reader.js";
 import { ByteWriter } from "../types/byte-writer.js";
 import { KimberliteError } from "../types/errors.js";
 import { userNameBytesMax, userRolesMax, userTenantsMax } from "../types/limits.js";
+import { decodeKeptSettings, encodeKeptSettings, type KeptSetting } from "./kept-settings.js";
 import { getU64 } from "./numbers.js";
 
 export const userRowVersion = 1;
@@ -81,6 +83,8 @@ export interface Membership {
 export interface UserRow extends User {
   readonly name: string;
   readonly memberOf: readonly Membership[];
+  /** What its sessions begin with. */
+  readonly settings: readonly KeptSetting[];
   readonly createdPosition: number;
   /** µs */
   readonly createdTime: number;
@@ -161,9 +165,9 @@ export function decodeUser(reader: ByteReader): User {
 
 const flagAdmin = 1;
 
-function encodeMemberships(out: ByteWriter, memberOf: readonly Membership[]): void {
+function encodeMemberships(out: ByteWriter, { memberOf, settings }: Pick<UserRow, "memberOf" | "settings">): void {
   assert(memberOf.length <= userRolesMax, "a user is a member of no more roles than the limit says");
-  if (memberOf.length === 0) return;
+  if (memberOf.length + settings.length === 0) return;
   out.u16(memberOf.length);
   for (const { role, isAdmin, grantor } of memberOf)
     out
@@ -190,7 +194,8 @@ export function encodeUserRow(row: UserRow): Uint8Array {
   const out = new ByteWriter(256).u8(userRowVersion).u64(row.createdPosition).u64(row.createdTime);
   assert(out.view().length === userRowHeadBytes, "the user follows the head of its row");
   encodeUser(out, row);
-  encodeMemberships(out, row.memberOf);
+  encodeMemberships(out, row);
+  encodeKeptSettings(out, row.settings);
   return out.finish();
 }
 
@@ -205,11 +210,13 @@ export function readUserRow(
   const reader = new ByteReader(valueBytes, valueStart + userRowHeadBytes, valueStart + valueLength);
   const user = decodeUser(reader);
   const memberOf = decodeMemberships(reader);
+  const settings = decodeKeptSettings(reader);
   reader.end();
   return {
     ...user,
     name,
     memberOf,
+    settings,
     createdPosition: getU64(valueView, valueStart + 1),
     createdTime: getU64(valueView, valueStart + 9),
   };

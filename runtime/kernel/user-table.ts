@@ -3,6 +3,7 @@ import type { TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { userNameBytesMax } from "../types/limits.js";
+import { tenantsOwnedBy } from "./directory-rows.js";
 import { tree } from "./kinds.js";
 import { nameBytes, nameOf } from "./texts.js";
 import { readUserRow, type UserRow } from "./user-rows.js";
@@ -29,4 +30,12 @@ export function expectUser(state: TreeWriter, name: string): UserRow {
   assert(name.length > 0, "a user has a name");
   if (state.get(tree.users, nameBytes(name))) return readUserRow(state, name);
   throw new KimberliteError("userUnknown", `"${name}"`);
+}
+
+/** Throws `userInUse` while a tenant is a user's. */
+export function expectOwnsNothing(state: TreeWriter, name: string): void {
+  const owned = tenantsOwnedBy(state, name);
+  if (owned.length === 0) return;
+  const uses = owned.map((tenant) => `owner of database ${tenant}`).join("\n");
+  throw new KimberliteError("userInUse", `"${name}": ${owned.length} of its databases`, { detail: { uses } });
 }

@@ -8,6 +8,7 @@ import {
   encodeDirectoryDrop,
   encodeDirectoryMoveBegin,
   encodeDirectoryMoveEnd,
+  encodeDirectoryOwner,
   encodeDirectoryQuota,
   encodeTenantActivate,
   encodeTenantAdopt,
@@ -33,6 +34,7 @@ import {
 import { decodeReadRequest, encodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import {
   encodeRoleMembers,
+  encodeSettingChange,
   encodeUserAlter,
   encodeUserCreate,
   encodeUserDrop,
@@ -266,6 +268,12 @@ test("any bytes as a write request: decided, and nothing written unless all of i
       encodeRoleMembers(writer.reset(), { action: "grant", grantor: "u", roles: ["u", "v"], members: ["w"] }).finish(),
     ],
     [requestKind.userRename, encodeUserRename(writer.reset(), "w", "x").finish()],
+    [requestKind.directoryOwner, encodeDirectoryOwner(writer.reset(), 1, "u").finish()],
+    [
+      requestKind.settingChange,
+      encodeSettingChange(writer.reset(), "u", { action: "set", tenant: 0, name: "n", value: "v" }).finish(),
+    ],
+    [requestKind.settingChange, encodeSettingChange(writer.reset(), "", { action: "resetAll", tenant: 1 }).finish()],
   ];
   const damage = fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1, 2, 3, 8, 0xff)), { maxLength: 2 });
   const damaged = fc.tuple(fc.constantFrom(...sound), damage).map(([[kind, whole], changes]) => {

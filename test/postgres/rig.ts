@@ -78,6 +78,7 @@ export class ServerRig {
           isOfProcess: false,
           tenants: null,
           connectionLimit: null,
+          settings: [],
         },
       ],
       [
@@ -89,6 +90,7 @@ export class ServerRig {
           isOfProcess: false,
           tenants: [2],
           connectionLimit: null,
+          settings: [],
         },
       ],
     ]);
@@ -135,7 +137,12 @@ export class ServerRig {
         await options.whenAsked?.();
         return users.get(name) ?? null;
       },
-      tenant: (name) => Promise.resolve(name === "main" ? { id: 1, name } : name === "other" ? { id: 2, name } : null),
+      tenant: (name) => {
+        const id = ["main", "other"].indexOf(name) + 1;
+        return Promise.resolve(id === 0 ? null : { id, name, settings: [] });
+      },
+      enter: () => Promise.resolve(),
+      leave: () => {},
       admit: (connection) => {
         const process = next++;
         rig.connections.set(process, connection);

@@ -1,6 +1,6 @@
 /** For how long a gateway judges by roles that it has read, and what a change, or a failure to read, does to that. */
 import test from "ava";
-import { type KnownRole, rolesLeaseMs } from "../../actors/directory/messages.js";
+import { type KnownRole, type KnownRoles, rolesLeaseMs, type TenantOwner } from "../../actors/directory/messages.js";
 import { RoleBook } from "../../protocol/postgres/role-book.js";
 import { decodeRoles, encodeRoles, plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
@@ -12,7 +12,8 @@ const role = (name: string, changes: Partial<KnownRole> = {}): KnownRole => ({
 });
 
 interface Reading {
-  resolve(roles: readonly KnownRole[]): void;
+  readonly tenants: readonly number[];
+  resolve(known: KnownRoles): void;
   reject(error: Error): void;
 }
 
@@ -21,11 +22,15 @@ class Rig {
   readonly readings: Reading[] = [];
   readonly book = new RoleBook({
     monotonic: () => this.now,
-    read: () => new Promise((resolve, reject) => void this.readings.push({ resolve, reject })),
+    read: (tenants) => new Promise((resolve, reject) => void this.readings.push({ tenants, resolve, reject })),
   });
 
   answer(...roles: readonly KnownRole[]): void {
-    this.readings.shift()?.resolve(roles);
+    this.answerWith(roles, []);
+  }
+
+  answerWith(roles: readonly KnownRole[], owners: readonly TenantOwner[]): void {
+    this.readings.shift()?.resolve({ roles, owners });
   }
 }
 
@@ -110,7 +115,10 @@ test("roles come out of their text as they went in; another text is refused", (t
     { ...plainRole('a "b"'), canLogin: false, inherits: false, validUntil: 1_700_000_000_000_000, connectionLimit: 3 },
     { ...plainRole("c"), canCreateRole: true, memberOf: [{ role: 'a "b"', isAdmin: true, grantor: "" }] },
   ];
-  t.deepEqual(decodeRoles(encodeRoles(roles)), roles);
+  const decoded = decodeRoles(encodeRoles(roles));
+  t.deepEqual([decoded.all, decoded.databaseOwner], [roles, "admin"]);
+  const owned = decodeRoles(encodeRoles(roles, "c"));
+  t.deepEqual([owned.all, owned.databaseOwner], [roles, "c"]);
   for (const text of [
     "",
     "{}",
@@ -145,4 +153,34 @@ test("rights go through roles that inherit, memberships through all; the admin o
   t.true(set.isMember("root", "ann"), "superusers are members of all");
   t.false(set.isMember("deep", "ann"));
   t.deepEqual(set.actor("nobody"), { name: "nobody", isSuperuser: false, rights: new Set(["nobody"]) });
+});
+
+test("whose a tenant is is asked for while it has sessions, and its owner is a member of pg_database_owner", async (t) => {
+  const rig = new Rig();
+  const entering = rig.book.enter(7);
+  t.deepEqual(rig.readings[0]?.tenants, [7]);
+  rig.answerWith([role("ann"), role("bob", { inherits: false })], [{ tenant: 7, owner: "ann" }]);
+  await entering;
+  await rig.book.enter(7);
+  t.is(rig.readings.length, 0, "it is known");
+  const { set } = rig.book.of(7);
+  t.is(set.databaseOwner, "ann");
+  t.deepEqual([...set.rightsOf("ann")], ["ann", "pg_database_owner"]);
+  t.deepEqual([...set.rightsOf("bob")], ["bob"]);
+  t.deepEqual(set.membersOf("pg_database_owner"), [], "it is said nowhere");
+  rig.book.changed();
+  const again = rig.book.refresh();
+  rig.answerWith([role("ann"), role("bob", { inherits: false })], [{ tenant: 7, owner: "bob" }]);
+  await again;
+  t.deepEqual([...rig.book.of(7).set.rightsOf("ann")], ["ann"]);
+  t.deepEqual([...rig.book.of(7).set.rightsOf("bob")], ["bob"], "it does not inherit");
+  t.deepEqual([...rig.book.of(7).set.membershipsOf("bob")], ["bob", "pg_database_owner"]);
+  rig.book.leave(7);
+  rig.book.leave(7);
+  rig.book.changed();
+  const last = rig.book.refresh();
+  t.deepEqual(rig.readings[0]?.tenants, []);
+  rig.answer(role("ann"));
+  await last;
+  t.is(rig.book.of(7).set.databaseOwner, "admin");
 });

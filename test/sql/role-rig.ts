@@ -54,6 +54,7 @@ export class RoleRig {
       tenantNumber: () => tenant,
       tenantName: () => "main",
       shards: 1,
+      settingsChanged: () => Promise.resolve(),
       heard: () => this.#learn(),
     });
   }

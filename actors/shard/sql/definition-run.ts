@@ -185,6 +185,7 @@ function portsOf(
     actor: actorOf(context),
     actorNamed: (role) => roles.actor(role),
     rightsOf: (role) => roles.rightsOf(role),
+    databaseOwner: roles.databaseOwner,
     isMember: (role) => roles.isMember(currentUser, role),
     database: request.database,
     temporarySchema: context.temporarySchema,

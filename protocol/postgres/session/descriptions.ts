@@ -153,6 +153,8 @@ const doneHere = new Set([
   "renameRole",
   "grantRole",
   "createDatabase",
+  "alterDatabase",
+  "alterDefault",
   "dropDatabase",
   "maintenance",
 ]);

@@ -3,16 +3,20 @@
  * the databases that there are, where its last write stands.
  */
 import { databaseOid } from "../../../actors/sql/evaluation.js";
+import { bootstrapName } from "../../../runtime/query/catalog/role-set.js";
 import {
   asksForCursors,
   asksForDatabases,
+  asksForDefaults,
   asksForPrepared,
   asksForSessions,
   asksForSettings,
   type CursorFact,
   cursorFacts,
   type DatabaseFact,
+  type DefaultsFact,
   databaseFacts,
+  defaultsFacts,
   type PreparedFact,
   preparedFacts,
   sessionFacts,
@@ -40,6 +44,7 @@ export async function factsFor(text: string, exchange: Exchange): Promise<Facts>
     ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
     ...(asksForSessions(text) ? [sessionFacts(exchange.host.peers.sessions(exchange.identity.tenant))] : []),
     ...(asksForSettings(text) ? settingsNow(exchange) : []),
+    ...(asksForDefaults(text) ? [defaultsFacts(await defaultsNow(exchange))] : []),
   ];
   const { roles } = exchange;
   // Tenants do not see each other; who may use them all does.
@@ -97,6 +102,61 @@ async function databasesNow(exchange: Exchange): Promise<readonly DatabaseFact[]
   return [];
 }
 
+/** What sessions begin with: those of the roles that the tenant knows, and of the databases that the user may see. With a warning none. */
+async function defaultsNow(exchange: Exchange): Promise<readonly DefaultsFact[]> {
+  const { host, identity, roles } = exchange;
+  const seesAll = roles.isSuperuser(roles.currentUser) && host.roles.tenantsOf(identity.user) === null;
+  const list = async (method: string, params: Readonly<Record<string, unknown>>): Promise<readonly Described[]> =>
+    (await host.administration.call(method, params, roles.sessionUser)) as readonly Described[];
+  try {
+    const facts = new Map<string, DefaultsFact>();
+    const add = (tenant: number, role: string, { name, value }: Described): void => {
+      if (tenant !== 0 && tenant !== identity.tenant && !seesAll) return;
+      const key = `${tenant} ${role}`;
+      const settings = [...(facts.get(key)?.settings ?? []), `${String(name)}=${String(value)}`];
+      facts.set(key, { database: tenant === 0 ? 0 : databaseOid(tenant), role, settings });
+    };
+    await eachPage(
+      async (last) => list("tenant.list", { after: last?.["id"] ?? 0, limit: pageMax }),
+      ({ id, settings }) => {
+        for (const kept of listIn(settings)) add(Number(id), "", kept);
+      },
+    );
+    await eachPage(
+      async (last) => list("user.list", { after: last?.["name"] ?? "", limit: pageMax }),
+      ({ name, settings }) => {
+        const role = String(name);
+        if (roles.set.find(role) !== null)
+          for (const kept of listIn(settings)) add(Number(kept["tenantId"]), role, kept);
+      },
+    );
+    return [...facts.values()];
+  } catch (error) {
+    if (!isKimberliteError(error)) throw error;
+    exchange.notice(
+      warning("01000", "what sessions begin with cannot be listed at the moment: nothing of it is shown"),
+    );
+    return [];
+  }
+}
+
+/** As administrative calls describe something. */
+type Described = Readonly<Record<string, unknown>>;
+
+const listIn = (value: unknown): readonly Described[] => (Array.isArray(value) ? (value as readonly Described[]) : []);
+
+async function eachPage(
+  page: (last: Described | null) => Promise<readonly Described[]>,
+  take: (item: Described) => void,
+): Promise<void> {
+  for (let last: Described | null = null; ; ) {
+    const items: readonly Described[] = await page(last);
+    for (const item of items) take(item);
+    last = items.at(-1) ?? null;
+    if (items.length < pageMax) return;
+  }
+}
+
 async function listed({ host, identity, roles }: Exchange): Promise<readonly DatabaseFact[] | null> {
   const mayUse = host.roles.tenantsOf(identity.user);
   const found: DatabaseFact[] = [];
@@ -104,8 +164,8 @@ async function listed({ host, identity, roles }: Exchange): Promise<readonly Dat
     for (let after = 0; found.length <= databasesMax; ) {
       const params = { after, limit: pageMax };
       const page = rowsOf(await host.administration.call("tenant.list", params, roles.sessionUser));
-      for (const { id, name } of page)
-        if (mayUse === null || mayUse.includes(id)) found.push({ oid: databaseOid(id), name });
+      for (const { id, name, owner } of page)
+        if (mayUse === null || mayUse.includes(id)) found.push({ oid: databaseOid(id), name, owner });
       if (page.length < pageMax) break;
       after = page.at(-1)?.id ?? after;
     }
@@ -116,10 +176,11 @@ async function listed({ host, identity, roles }: Exchange): Promise<readonly Dat
   }
 }
 
-function rowsOf(answer: unknown): readonly { readonly id: number; readonly name: string }[] {
+function rowsOf(answer: unknown): readonly { readonly id: number; readonly name: string; readonly owner: string }[] {
   assert(Array.isArray(answer), "tenants are listed");
-  return (answer as readonly Readonly<Record<string, unknown>>[]).map(({ id, name }) => {
+  return (answer as readonly Readonly<Record<string, unknown>>[]).map(({ id, name, owner = bootstrapName }) => {
     assert(typeof id === "number" && typeof name === "string", "a tenant has a number and a name");
-    return { id, name };
+    assert(typeof owner === "string", "a tenant is somebody's");
+    return { id, name, owner };
   });
 }

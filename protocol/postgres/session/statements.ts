@@ -3,15 +3,18 @@ import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import type { SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
 import type { RelationName } from "../../../runtime/query/syntax/ast-query.js";
 import { assert } from "../../../runtime/types/assert.js";
+import { checkpointRole } from "../../../runtime/types/predefined-roles.js";
 import { CopyRuns } from "../copy-runs.js";
-import { keepDatabaseOwner, runDatabaseStatement } from "../databases.js";
+import { runDatabaseStatement, setDatabaseOwner } from "../databases.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
 import { hasLeft, type RoleStatement, runRoleStatement } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
+import { runAlterDefault } from "../session-defaults.js";
 import type { CachedStatement } from "../statement.js";
 import type { Channels } from "./channels.js";
 import { Cursors } from "./cursors.js";
@@ -225,9 +228,7 @@ export class Statements {
       case "setOwner":
         await this.#expectRole(statement.owner);
         if (statement.objectType !== "database") return "elsewhere";
-        return tagOnly(
-          await keepDatabaseOwner(statement, await this.#exchange.roles.actor(), this.#exchange.host.administration),
-        );
+        return this.#setDatabaseOwner(statement);
       case "alterTable":
         for (const action of statement.actions) if (action.kind === "setOwner") await this.#expectRole(action.owner);
         return "elsewhere";
@@ -237,7 +238,16 @@ export class Statements {
       case "renameRole":
       case "grantRole":
         return this.#changeRoles(statement, cachedStatement.command);
+      case "alterDefault":
+        return tagOnly(
+          await runAlterDefault(statement, {
+            actor: await this.#exchange.roles.actor(),
+            administration: this.#exchange.host.administration,
+            commands: this.#commands,
+          }),
+        );
       case "createDatabase":
+      case "alterDatabase":
       case "dropDatabase":
         return tagOnly(
           await runDatabaseStatement(
@@ -255,6 +265,7 @@ export class Statements {
       case "maintenance":
         if (statement.analyzes === false && statement.columns?.some((columns) => columns.length > 0) === true)
           throw new SqlError("0A000", "ANALYZE option must be specified when a column list is provided");
+        if (statement.command === "CHECKPOINT") await this.#expectMayCheckpoint();
         // Nothing needs it here; but a table that is not there is not passed over.
         for (const [index, table] of statement.tables.entries())
           await this.#expectToMaintain(table, statement.columns?.[index] ?? [], cachedStatement);
@@ -290,6 +301,20 @@ export class Statements {
     if (actor.roles.find(name) !== null) return;
     if (or === "orLeft" && (await hasLeft(name, actor, this.#exchange.host.administration))) return;
     throw new SqlError("42704", `role "${name}" does not exist`);
+  }
+
+  async #expectMayCheckpoint(): Promise<void> {
+    const { isSuperuser, roles, user } = await this.#exchange.roles.actor();
+    if (isSuperuser || roles.rightsOf(user).has(checkpointRole)) return;
+    throw new SqlError("42501", "must be superuser or have privileges of pg_checkpoint to do CHECKPOINT");
+  }
+
+  async #setDatabaseOwner(statement: SetOwner): Promise<LocalResult> {
+    const { roles, host } = this.#exchange;
+    const tag = await setDatabaseOwner(statement, await roles.actor(), host.administration);
+    // What follows is judged by what it has done.
+    await roles.actor();
+    return tagOnly(tag);
   }
 
   /** Roles are the node's: what is said of them is done at once, whatever becomes of the session's transaction. */

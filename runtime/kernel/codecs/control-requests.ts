@@ -59,6 +59,7 @@ export function encodeDirectoryCreate(
   shard: number,
   quotas: Quotas,
   ifNotExists: boolean,
+  owner = "",
   requestKey?: Uint8Array,
 ): ByteWriter {
   assert(name.length > 0, "a tenant has a name");
@@ -66,8 +67,13 @@ export function encodeDirectoryCreate(
     .u8(ifNotExists ? 1 : 0)
     .u32(shard);
   encodeQuotas(out, quotas);
-  return out.string(name);
+  out.string(name);
+  return owner === "" ? out : out.string(owner);
 }
+
+/** @param owner empty: the first user */
+export const encodeDirectoryOwner = (out: ByteWriter, tenant: number, owner: string): ByteWriter =>
+  encodeDirectoryDrop(out, tenant).string(owner);
 
 export function encodeDirectoryDrop(out: ByteWriter, tenant: number): ByteWriter {
   assert(tenant !== systemTenant, "the system tenant is not in the directory");

@@ -6,6 +6,8 @@ import { assert } from "../../types/assert.js";
 import type { ByteWriter } from "../../types/byte-writer.js";
 import { systemTenant } from "../../types/ids.js";
 import { type RoleMembersChange, roleActionNumber } from "../commands/role.js";
+import { settingActionNumber } from "../commands/setting.js";
+import type { SettingChange } from "../kept-settings.js";
 import { encodeWriteHead } from "../request.js";
 import { encodeUser, type User } from "../user-rows.js";
 
@@ -57,3 +59,11 @@ export function encodeRoleMembers(out: ByteWriter, change: RoleMembersChange): B
 
 export const encodeUserRename = (out: ByteWriter, name: string, newName: string): ByteWriter =>
   encodeWriteHead(out, systemHead).string(name).string(newName);
+
+/** @param role empty: whoever it is, in the tenant of the change */
+export function encodeSettingChange(out: ByteWriter, role: string, change: SettingChange): ByteWriter {
+  const name = change.action === "resetAll" ? "" : change.name;
+  const value = change.action === "set" ? change.value : "";
+  encodeWriteHead(out, systemHead).u8(settingActionNumber(change.action)).u64(change.tenant);
+  return out.string(role).string(name).string(value);
+}

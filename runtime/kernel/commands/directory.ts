@@ -4,28 +4,34 @@
  *
  *   kind                 request after the common head, and facts where they differ        outcome: subject = tenant
  *   directoryCreate      flags u8 (bit 0: if not exists) · shard u32 · quotas 24 · name    first = shard, count = 1 created, 0 existed
- *                        facts: tenant u64 · shard u32 · quotas 24 · name
+ *                        · owner, unless it is the first user
+ *                        facts: tenant u64 · shard u32 · quotas 24 · name · owner, as there
  *   directoryDrop        tenant u64                                                        first = shard, count = 0
  *   directoryMoveBegin   tenant u64 · target shard u32                                     first = epoch of the move, count = 0
  *                        facts: tenant u64 · target shard u32 · epoch u32
  *   directoryMoveCommit  tenant u64 · epoch u32                                            first = epoch, count = 0
  *   directoryMoveAbort   tenant u64 · epoch u32                                            first = epoch, count = 0
  *   directoryQuota       tenant u64 · quotas 24                                            first = shard, count = 0
+ *   directoryOwner       tenant u64 · owner; empty: the first user                         first = shard, count = 1 changed, 0 it was so
  *
  * Names are u16 + UTF-8. A move is named by the epoch that it was given, so a second mover cannot end the first one's move.
  */
 import { assert } from "../../types/assert.js";
+import { ByteReader } from "../../types/byte-reader.js";
+import { ByteWriter } from "../../types/byte-writer.js";
 import { KimberliteError } from "../../types/errors.js";
-import { tenantName } from "../../types/ids.js";
-import { shardsMax, tenantNameBytesMax } from "../../types/limits.js";
+import { tenantName, userName } from "../../types/ids.js";
+import { shardsMax, tenantNameBytesMax, userNameBytesMax } from "../../types/limits.js";
 import {
   type DirectoryRow,
   directoryField,
   directoryRowVersion,
   directoryState,
+  encodeDirectoryTail,
   nextTenant,
   nextTenantKey,
   noShard,
+  putDirectoryTail,
   readDirectoryRow,
 } from "../directory-rows.js";
 import type { Draft } from "../draft.js";
@@ -34,6 +40,7 @@ import { copyBytes, getU64, setU64 } from "../numbers.js";
 import type { Step } from "../step.js";
 import { decodeQuotas, quotaBytes } from "../tenant-row.js";
 import { nameBytes } from "../texts.js";
+import { expectUser } from "../user-table.js";
 
 function expectRow(draft: Draft, tenant: number): DirectoryRow {
   const { state, keys } = draft;
@@ -73,6 +80,7 @@ export function decideDirectoryCreate(draft: Draft): void {
   const quotasFrom = body.offset;
   decodeQuotas(body);
   const name = nameBytes(tenantName(body.string(tenantNameBytesMax)));
+  const owner = body.remaining === 0 ? "" : userName(body.string(userNameBytesMax));
   body.end();
   expectShard(shard);
   if (state.get(tree.directoryNames, name)) {
@@ -83,11 +91,13 @@ export function decideDirectoryCreate(draft: Draft): void {
     if (!ifNotExists) throw new KimberliteError("tenantExists", `it has the number ${tenant}`, { detail: { tenant } });
     return draft.answer(row.createdPosition, row.createdPosition, row.createdTime, tenant, row.shard, 0);
   }
+  if (owner !== "") expectUser(state, owner);
   const tenant = nextTenant(state);
   draft.beginRecord();
   draft.out.u64(tenant).u32(shard);
   draft.out.copy(draft.request.bytes, draft.request.view, quotasFrom, quotasFrom + quotaBytes);
   draft.out.text(name);
+  if (owner !== "") draft.out.text(nameBytes(owner));
   draft.finish(tenant, shard, 1);
 }
 
@@ -97,12 +107,16 @@ export function applyDirectoryCreate(step: Step): void {
   const tenant = getU64(view, factsFrom);
   const shard = view.getUint32(factsFrom + 8, true);
   const nameFrom = factsFrom + 12 + quotaBytes + 2;
-  assert(nameFrom + view.getUint16(nameFrom - 2, true) === to, "the facts of a created tenant end with its name");
+  const nameTo = nameFrom + view.getUint16(nameFrom - 2, true);
+  assert(nameTo <= to, "the facts of a created tenant have its name");
+  const owner = nameTo === to ? "" : new ByteReader(bytes, nameTo, to).string(userNameBytesMax);
   assert(tenant === nextTenant(state), "order: tenant numbers are drawn in order");
   setU64(step.numberView, 0, tenant + 1);
   state.put(tree.meta, nextTenantKey, step.number);
 
-  const row = new Uint8Array(directoryField.name + (to - nameFrom));
+  const tail = new ByteWriter(64);
+  encodeDirectoryTail(tail, { owner, settings: [] });
+  const row = new Uint8Array(directoryField.name + (nameTo - nameFrom) + tail.view().length);
   const rowView = new DataView(row.buffer);
   row[directoryField.version] = directoryRowVersion;
   row[directoryField.state] = directoryState.active;
@@ -113,11 +127,12 @@ export function applyDirectoryCreate(step: Step): void {
   setU64(rowView, directoryField.createdPosition, step.position);
   setU64(rowView, directoryField.createdTime, record.time);
   // Quotas, name length and name follow one another in the facts as in the row.
-  copyBytes(bytes, view, factsFrom + 12, to, row, rowView, directoryField.quotas);
+  copyBytes(bytes, view, factsFrom + 12, nameTo, row, rowView, directoryField.quotas);
+  row.set(tail.view(), directoryField.name + (nameTo - nameFrom));
   const created = state.insert(tree.directory, keys.one(tenant), row);
   assert(created, "a tenant's number is used once");
   setU64(step.numberView, 0, tenant);
-  const named = state.insert(tree.directoryNames, bytes.subarray(nameFrom, to), step.number);
+  const named = state.insert(tree.directoryNames, bytes.subarray(nameFrom, nameTo), step.number);
   assert(named, "isolation: a tenant's name is unique");
   setOutcome(step, tenant, shard, 1);
 }
@@ -288,4 +303,29 @@ export function applyDirectoryQuota(step: Step): void {
     valueView,
     at + directoryField.quotas,
   );
+}
+
+export function decideDirectoryOwner(draft: Draft): void {
+  const body = draft.body();
+  const tenant = body.u64();
+  const owner = body.string(userNameBytesMax);
+  body.end();
+  const row = expectLive(draft, tenant);
+  if (owner !== "") expectUser(draft.state, userName(owner));
+  if (row.owner === owner) return already(draft, tenant, row.shard);
+  draft.beginRecord();
+  draft.out.copy(draft.request.bytes, draft.request.view, draft.bodyFrom, draft.request.to);
+  draft.finish(tenant, row.shard, 1);
+}
+
+export function applyDirectoryOwner(step: Step): void {
+  const { state, record, keys } = step;
+  const reader = new ByteReader(record.bytes, record.factsFrom, record.to);
+  const tenant = reader.u64();
+  const owner = reader.string(userNameBytesMax);
+  reader.end();
+  putDirectoryTail(state, keys, tenant, { owner });
+  const known = state.get(tree.directory, keys.one(tenant));
+  assert(known, "a tenant whose owner is another is in the directory");
+  setOutcome(step, tenant, readDirectoryRow(state, tenant).shard, 1);
 }

@@ -16,12 +16,13 @@ import { ByteReader } from "../../types/byte-reader.js";
 import { KimberliteError } from "../../types/errors.js";
 import { userName } from "../../types/ids.js";
 import { roleListMax, userNameBytesMax, userRolesMax } from "../../types/limits.js";
+import { databaseOwnerRole, isPredefinedRole } from "../../types/predefined-roles.js";
 import type { Draft } from "../draft.js";
 import { tree } from "../kinds.js";
 import type { Step } from "../step.js";
 import { nameBytes } from "../texts.js";
 import { encodeUserRow, type Membership, type UserRow } from "../user-rows.js";
-import { expectUser, userRowsOf } from "../user-table.js";
+import { expectOwnsNothing, expectUser, userRowsOf } from "../user-table.js";
 
 const actions = ["grant", "grantAdmin", "revoke", "revokeAdmin"] as const;
 export type RoleAction = (typeof actions)[number];
@@ -100,7 +101,9 @@ export function changedRows(all: readonly UserRow[], change: RoleMembersChange):
   };
   const isGrant = change.action === "grant" || change.action === "grantAdmin";
   for (const role of change.roles) {
-    expect(role);
+    if (role === databaseOwnerRole)
+      throw new KimberliteError("invalidArgument", "who owns a tenant is a member, and nobody else");
+    if (!isPredefinedRole(role)) expect(role);
     for (const member of change.members) {
       const row = expect(member);
       if (isGrant && isMember(rows, role, member))
@@ -159,6 +162,7 @@ export function decideUserRename(draft: Draft): void {
   const { from, to } = readRenaming(draft.body());
   const row = expectUser(draft.state, from);
   assert(row.createdPosition < draft.position, "a user was created at an earlier position");
+  expectOwnsNothing(draft.state, from);
   if (draft.state.get(tree.users, nameBytes(to))) throw new KimberliteError("userExists", `"${to}"`);
   draft.beginRecord();
   draft.out.copy(request.bytes, request.view, draft.bodyFrom, request.to);

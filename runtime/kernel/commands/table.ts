@@ -10,18 +10,21 @@ import {
   applyDirectoryMoveAbort,
   applyDirectoryMoveBegin,
   applyDirectoryMoveCommit,
+  applyDirectoryOwner,
   applyDirectoryQuota,
   decideDirectoryCreate,
   decideDirectoryDrop,
   decideDirectoryMoveAbort,
   decideDirectoryMoveBegin,
   decideDirectoryMoveCommit,
+  decideDirectoryOwner,
   decideDirectoryQuota,
 } from "./directory.js";
 import { applyGroupCreate, applyGroupDelete, decideGroupCreate, decideGroupDelete } from "./group.js";
 import { applyGroupAck, decideGroupAck } from "./group-ack.js";
 import { applyRoleMembers, applyUserRename, decideRoleMembers, decideUserRename } from "./role.js";
 import { applySessionClose, applySessionOpen, decideSessionClose, decideSessionOpen } from "./session.js";
+import { applySettingChange, decideSettingChange } from "./setting.js";
 import { applySqlCommit, decideSqlCommit } from "./sql-commit.js";
 import { applySqlStage, decideSqlStage } from "./sql-stage.js";
 import { applyStreamCreate, decideStreamCreate } from "./stream-create.js";
@@ -104,6 +107,10 @@ export function decideCommand(draft: Draft): void {
       return decideRoleMembers(draft);
     case requestKind.userRename:
       return decideUserRename(draft);
+    case requestKind.directoryOwner:
+      return decideDirectoryOwner(draft);
+    case requestKind.settingChange:
+      return decideSettingChange(draft);
     default:
       return draft.refuse("notSupported", `requests of kind ${draft.request.kind} are not writes`);
   }
@@ -164,6 +171,10 @@ export function applyCommand(step: Step): void {
       return applyRoleMembers(step);
     case requestKind.userRename:
       return applyUserRename(step);
+    case requestKind.directoryOwner:
+      return applyDirectoryOwner(step);
+    case requestKind.settingChange:
+      return applySettingChange(step);
     default:
       throw new AssertionFailed("a record's kind is one that this program applies");
   }

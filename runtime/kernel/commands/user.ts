@@ -21,7 +21,7 @@ import { tree } from "../kinds.js";
 import type { Step } from "../step.js";
 import { nameBytes, nameOf } from "../texts.js";
 import { decodeUser, encodeUserRow, type User, type UserRow } from "../user-rows.js";
-import { beforeNames, expectUser, userRowsOf } from "../user-table.js";
+import { beforeNames, expectOwnsNothing, expectUser, userRowsOf } from "../user-table.js";
 import { changedRows, type RoleMembersChange, readChange } from "./role.js";
 
 const flagIfNotExists = 1;
@@ -70,6 +70,7 @@ const newRow = (name: string, user: User, createdPosition: number, createdTime: 
   ...user,
   name,
   memberOf: [],
+  settings: [],
   createdPosition,
   createdTime,
 });
@@ -108,6 +109,7 @@ export function decideUserDrop(draft: Draft): void {
   body.end();
   const row = expectUser(draft.state, nameOf(name, 0, name.length));
   if (administers(row)) expectOtherSuperuser(draft, row.name);
+  expectOwnsNothing(draft.state, row.name);
   assert(row.createdPosition < draft.position, "a user was created at an earlier position");
   assert(name.length > 0, "a user has a name");
   draft.beginRecord();

@@ -115,6 +115,7 @@ export function maySearch(schema: string, { catalog, context, isTrusted = false 
 }
 
 /** Throws 42501 for a schema that was named and may not be used. */
-export function expectSearchable(schema: string, environment: BindEnvironment): void {
-  if (!maySearch(schema, environment)) throw new SqlError("42501", `permission denied for schema ${schema}`);
+export function expectSearchable(schema: string, environment: BindEnvironment, position: number | undefined): void {
+  if (maySearch(schema, environment)) return;
+  throw new SqlError("42501", `permission denied for schema ${schema}`, { position });
 }

@@ -35,7 +35,8 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
           ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
           ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
         ];
-  if (name.schema !== null && !systemSchemas.has(name.schema)) expectSearchable(name.schema, environment);
+  if (name.schema !== null && !systemSchemas.has(name.schema))
+    expectSearchable(name.schema, environment, positionOf(name.location));
   if (name.schema !== null && isTemporaryName(name.schema) && name.schema !== temporarySchema)
     throw new SqlError("0A000", "cannot access temporary tables of other sessions");
   for (const schema of path) {

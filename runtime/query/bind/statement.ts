@@ -101,6 +101,8 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "dropOwned":
     case "reassignOwned":
     case "createDatabase":
+    case "alterDatabase":
+    case "alterDefault":
     case "dropDatabase":
     case "createTableAs":
     case "createView": {

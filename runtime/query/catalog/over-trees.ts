@@ -6,6 +6,7 @@
 import { positionAt, spaceTrees, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import { databaseOwnerRole } from "../../types/predefined-roles.js";
 import { behindPrefix } from "../table/key-codec.js";
 import { type Versions, VersionWalk } from "../table/version-walk.js";
 import type { Oid } from "../types/sql-type.js";
@@ -34,12 +35,12 @@ import {
 const catalogTrees = spaceTrees[tableSpace.catalog];
 assert(catalogTrees !== undefined, "the catalog has its trees");
 
-/** Every tenant begins with it. */
+/** Every tenant begins with it; it is whoever owns the tenant's. */
 export const publicSchema: SchemaDefinition = {
   kind: "schema",
   oid: publicSchemaOid,
   name: "public",
-  owner: "admin",
+  owner: databaseOwnerRole,
 };
 
 type Referencing = readonly { readonly table: TableDefinition; readonly constraint: ConstraintDefinition }[];

@@ -18,6 +18,7 @@
  *   1. An owner may grant everything on its object, whatever the list says; superusers may do everything.
  *   2. An entry without a privilege is not kept; no two entries have the same grantee and grantor.
  */
+import { readAllDataRole, writeAllDataRole } from "../../types/predefined-roles.js";
 import { SqlError } from "../error.js";
 import { quoteIdentifier } from "../types/quote.js";
 import type {
@@ -152,7 +153,16 @@ export function aclOf(object: Guarded): Acl {
 
 /** Privileges that somebody has on an object, by its own name, a role's, or as one of everyone. */
 export const privilegesOf = (object: Guarded, { rights }: Pick<Actor, "rights">): string =>
-  privilegesIn(aclOf(object), rights);
+  union(privilegesIn(aclOf(object), rights), ofPredefined(object, rights));
+
+/** What members of PostgreSQL's own roles may do, whatever lists say. */
+function ofPredefined({ kind }: Guarded, rights: ReadonlySet<string>): string {
+  const [reads, writes] = [rights.has(readAllDataRole), rights.has(writeAllDataRole)];
+  if (!reads && !writes) return "";
+  if (kind === "schema") return "U";
+  if (kind === "database" || kind === "enum" || kind === "domain") return "";
+  return (reads ? "r" : "") + (writes ? (kind === "sequence" ? "w" : "awd") : "");
+}
 
 function privilegesIn(acl: Acl, rights: ReadonlySet<string>): string {
   let found = "";
@@ -215,6 +225,13 @@ export const grantsOn = (object: Guarded): Acl => [
   ...columnsOf(object).flatMap(({ acl }) => acl ?? []),
 ];
 
+/** A list when its object becomes somebody else's. */
+export function handedOn(acl: Acl, from: string, to: string): Acl {
+  if (from === to) return acl;
+  const renamed = (role: string): string => (role === from ? to : role);
+  return merged(acl.map((item) => ({ ...item, grantee: renamed(item.grantee), grantor: renamed(item.grantor) })));
+}
+
 /** Entries of the same grantee and grantor as one. */
 export function merged(acl: Acl): Acl {
   let list: Acl = [];
@@ -242,7 +259,7 @@ export function columnPrivilegesOf(
   { acl = [] }: GuardedColumn,
   { rights }: Pick<Actor, "rights">,
 ): string {
-  return union(privilegesIn(aclOf(object), rights), privilegesIn(acl, rights));
+  return union(privilegesOf(object, { rights }), privilegesIn(acl, rights));
 }
 
 /** Numbers of the columns with which somebody may not do something; null: the whole is open to it. */

@@ -6,6 +6,7 @@
  *   rights of   whose privileges and objects it has without that: the same, but not through roles that do not inherit
  */
 import { assert } from "../../types/assert.js";
+import { databaseOwnerRole, predefinedRoles } from "../../types/predefined-roles.js";
 import { SqlError } from "../error.js";
 import type { Oid } from "../types/sql-type.js";
 import type { Actor } from "./privileges.js";
@@ -42,9 +43,13 @@ export const bootstrapName = "admin";
 const firstRoleOid = 1_000_000_000;
 const roleOids = 1_000_000_000;
 
+const predefinedOids: ReadonlyMap<string, Oid> = new Map(predefinedRoles.map(({ name, oid }) => [name, oid]));
+
 /** A role's oid follows from its name. FNV-1a, above all oids that objects get. */
 export function roleOidOf(name: string): Oid {
   if (name === bootstrapName) return bootstrapRole;
+  const predefined = predefinedOids.get(name);
+  if (predefined !== undefined) return predefined;
   let hash = 2_166_136_261;
   for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16_777_619) >>> 0;
   return firstRoleOid + (hash % roleOids);
@@ -63,30 +68,49 @@ export const plainRole = (name: string, isSuperuser = false): Role => ({
   memberOf: [],
 });
 
+const builtIn: ReadonlyMap<string, Role> = new Map(
+  predefinedRoles.map(({ name, memberOf }) => [
+    name,
+    {
+      ...plainRole(name),
+      canLogin: false,
+      memberOf: memberOf.map((role) => ({ role, isAdmin: false, grantor: bootstrapName })),
+    },
+  ]),
+);
+
 let nextId = 1;
 
 export class RoleSet {
   /** Another number for other roles: plans are kept by it. */
   readonly id: number = nextId++;
-  /** In the order in which they were made. */
+  /** Those that were made, in that order. */
   readonly all: readonly Role[];
+  /** Whose the tenant is. */
+  readonly databaseOwner: string;
   readonly #byName: ReadonlyMap<string, Role>;
   readonly #rights = new Map<string, ReadonlySet<string>>();
   readonly #memberships = new Map<string, ReadonlySet<string>>();
 
-  constructor(all: readonly Role[]) {
+  constructor(all: readonly Role[], databaseOwner: string = bootstrapName) {
     this.all = all;
+    this.databaseOwner = databaseOwner;
     this.#byName = new Map(all.map((role) => [role.name, role]));
     assert(this.#byName.size === all.length, "a role is known once");
   }
 
   find(name: string): Role | null {
-    return this.#byName.get(name) ?? null;
+    return this.#byName.get(name) ?? builtIn.get(name) ?? null;
+  }
+
+  /** All, with those that nobody has made. */
+  get shown(): readonly Role[] {
+    return [...this.all, ...builtIn.values()];
   }
 
   /** Direct memberships in a role, of those who have them. */
   membersOf(role: string): readonly { readonly member: Role; readonly membership: RoleMembership }[] {
-    return this.all.flatMap((member) =>
+    return this.shown.flatMap((member) =>
       member.memberOf.filter((each) => each.role === role).map((membership) => ({ member, membership })),
     );
   }
@@ -98,6 +122,7 @@ export class RoleSet {
       const role = this.find(each);
       if (role === null || !passes(role)) continue;
       for (const membership of this.#inOrder(role.memberOf)) found.add(membership);
+      if (each === this.databaseOwner) found.add(databaseOwnerRole);
     }
     return found;
   }
@@ -105,7 +130,7 @@ export class RoleSet {
   /** As PostgreSQL walks them: older roles first. */
   #inOrder(memberOf: readonly RoleMembership[]): readonly string[] {
     const names = new Set(memberOf.map(({ role }) => role));
-    return names.size < 2 ? [...names] : this.all.filter(({ name }) => names.has(name)).map(({ name }) => name);
+    return names.size < 2 ? [...names] : this.shown.filter(({ name }) => names.has(name)).map(({ name }) => name);
   }
 
   /** Whose privileges a role has: its own first, then those of the nearest. */
@@ -168,17 +193,18 @@ const flagsOf = (role: Role): number =>
   (role.canCreateRole ? flags.createRole : 0) |
   (role.canCreateDatabase ? flags.createDatabase : 0);
 
-/** Roles as the text that requests carry. */
-export const encodeRoles = (roles: readonly Role[]): string =>
-  JSON.stringify(
-    roles.map((role) => [
+/** Roles as the text that requests carry: a list, and behind them the owner of the tenant where that is not the first user. */
+export const encodeRoles = (roles: readonly Role[], databaseOwner: string = bootstrapName): string =>
+  JSON.stringify([
+    ...roles.map((role) => [
       role.name,
       flagsOf(role),
       role.connectionLimit,
       role.validUntil,
       role.memberOf.map(({ role: name, isAdmin, grantor }) => [name, isAdmin, grantor]),
     ]),
-  );
+    ...(databaseOwner === bootstrapName ? [] : [databaseOwner]),
+  ]);
 
 const malformed = (): SqlError => new SqlError("08P01", "the roles of a request are not what they should be");
 
@@ -217,9 +243,13 @@ function readRole(value: unknown): Role {
 }
 
 /** Throws 08P01 for what `encodeRoles` does not write. */
-export function decodeRoles(text: string): readonly Role[] {
+export function decodeRoles(text: string): RoleSet {
   try {
-    return listOf(JSON.parse(text)).map(readRole);
+    const list = listOf(JSON.parse(text));
+    const last = list.at(-1);
+    return typeof last === "string"
+      ? new RoleSet(list.slice(0, -1).map(readRole), last)
+      : new RoleSet(list.map(readRole));
   } catch (error) {
     throw error instanceof SqlError ? error : malformed();
   }

@@ -32,6 +32,17 @@ export interface PreparedFact {
 export interface DatabaseFact {
   readonly oid: number;
   readonly name: string;
+  readonly owner: string;
+}
+
+/** A row of `pg_db_role_setting`. */
+export interface DefaultsFact {
+  /** Oid of the database; 0: all. */
+  readonly database: number;
+  /** Empty: whoever it is. */
+  readonly role: string;
+  /** Of each `name=value`. */
+  readonly settings: readonly string[];
 }
 
 /** A session of the tenant's with the gateway that is asked. Times are µs since 1970. */
@@ -59,6 +70,7 @@ export interface SessionFact {
 export type Signal = "cancel" | "terminate";
 
 const databasesSetting = "kimberlite.session_databases";
+const defaultsSetting = "kimberlite.session_defaults";
 const cursorsSetting = "kimberlite.session_cursors";
 const sessionsSetting = "kimberlite.session_backends";
 /** Set by a statement that signals, for the gateway to do: never by a user, and never to be read. */
@@ -86,6 +98,8 @@ export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
   JSON.stringify(databases),
 ];
 
+export const defaultsFacts = (defaults: readonly DefaultsFact[]): Pair => [defaultsSetting, JSON.stringify(defaults)];
+
 /** A setting of the request; null for one that it does not have. */
 type Setting = (name: string) => string | null;
 
@@ -110,9 +124,14 @@ export const sessionsOf = (setting: Setting): readonly SessionFact[] =>
 export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
   decodeList(setting(databasesSetting)) as readonly DatabaseFact[];
 
+/** What sessions begin with, where the gateway has told of it. */
+export const defaultsOf = (setting: Setting): readonly DefaultsFact[] =>
+  decodeList(setting(defaultsSetting)) as readonly DefaultsFact[];
+
 /** What a text may ask of the session. It may name something else: then it is told in vain. */
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
 export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
+export const asksForDefaults = (text: string): boolean => /pg_db_role_setting|pg_roles|pg_user|pg_shadow/i.test(text);
 export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
 export const asksForSessions = (text: string): boolean =>
   /pg_stat_(?:activity|ssl|gssapi)|pg_(?:cancel|terminate)_backend/i.test(text);
@@ -126,6 +145,7 @@ export function asksForSettings(text: string): boolean {
 export const asksOfSession = (text: string): boolean =>
   asksForCursors(text) ||
   asksForDatabases(text) ||
+  asksForDefaults(text) ||
   asksForPrepared(text) ||
   asksForSessions(text) ||
   asksForSettings(text);

@@ -445,6 +445,28 @@ export interface CreateDatabase extends Located {
   readonly options: readonly { readonly name: string; readonly value: string | null }[];
 }
 
+export interface AlterDatabase extends Located {
+  readonly kind: "alterDatabase";
+  readonly name: string;
+  readonly options: readonly { readonly name: string; readonly value: string | null }[];
+}
+
+/** What sessions begin with: ALTER ROLE … SET and ALTER DATABASE … SET. */
+export interface AlterDefault extends Located {
+  readonly kind: "alterDefault";
+  readonly of: "role" | "database";
+  /** A role's name, or a word for who asks; null: all roles. */
+  readonly role: string | null;
+  readonly database: string | null;
+  /** To this, to what it was before, or everything to what it was. */
+  readonly change:
+    | { readonly kind: "set"; readonly name: string; readonly values: readonly string[] }
+    /** To what the session has. */
+    | { readonly kind: "setFromCurrent"; readonly name: string }
+    | { readonly kind: "reset"; readonly name: string }
+    | { readonly kind: "resetAll" };
+}
+
 export interface DropDatabase extends Located {
   readonly kind: "dropDatabase";
   readonly name: string;
@@ -484,4 +506,6 @@ export type DefinitionStatement =
   | RenameRole
   | DropRole
   | CreateDatabase
+  | AlterDatabase
+  | AlterDefault
   | DropDatabase;

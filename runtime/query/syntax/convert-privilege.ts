@@ -1,7 +1,8 @@
 /** Roles, databases and privileges, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
-import type { DefinitionStatement, Grant, RoleOption } from "./ast-definition.js";
+import type { AlterDefault, DefinitionStatement, Grant, RoleOption } from "./ast-definition.js";
 import type { Conversion } from "./conversion.js";
+import { convertSet } from "./convert-set.js";
 import { nameParts, objectName } from "./definition-names.js";
 import { definitionElements, roleName, valueText } from "./options.js";
 import {
@@ -70,6 +71,22 @@ const grantOf = (fields: Fields): Grant => ({
   location: -1,
 });
 
+function defaultChange(fields: Fields, conversion: Conversion): AlterDefault["change"] {
+  const node = fieldsOf(fields["setstmt"], "VariableSetStmt");
+  if (textOf(node, "kind") === "VAR_SET_CURRENT") return { kind: "setFromCurrent", name: textOf(node, "name") };
+  const change = convertSet(node, conversion);
+  switch (change.kind) {
+    case "set":
+      return { kind: "set", name: change.name, values: change.values };
+    case "reset":
+      return { kind: "reset", name: change.name };
+    case "resetAll":
+      return { kind: "resetAll" };
+    default:
+      throw notSupported("modes of transactions as what sessions begin with");
+  }
+}
+
 /** By the parser's name of the statement. */
 export const privilegeConverters: Readonly<Record<string, Convert>> = {
   GrantStmt: grantOf,
@@ -131,6 +148,28 @@ export const privilegeConverters: Readonly<Record<string, Convert>> = {
     kind: "createDatabase",
     name: textOf(fields, "dbname"),
     options: optionsOf(fields, conversion),
+    location: -1,
+  }),
+  AlterDatabaseStmt: (fields, conversion) => ({
+    kind: "alterDatabase",
+    name: textOf(fields, "dbname"),
+    options: optionsOf(fields, conversion),
+    location: -1,
+  }),
+  AlterRoleSetStmt: (fields, conversion) => ({
+    kind: "alterDefault",
+    of: "role",
+    role: has(fields, "role") ? roleName(fields["role"]) : null,
+    database: textOrNull(fields, "database"),
+    change: defaultChange(fields, conversion),
+    location: -1,
+  }),
+  AlterDatabaseSetStmt: (fields, conversion) => ({
+    kind: "alterDefault",
+    of: "database",
+    role: null,
+    database: textOf(fields, "dbname"),
+    change: defaultChange(fields, conversion),
     location: -1,
   }),
   DropdbStmt: (fields) => ({

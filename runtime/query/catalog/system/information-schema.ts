@@ -467,14 +467,14 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
 
 /** Whose privileges the user has. */
 export const enabledRoleRows = ({ currentUser, roles, isSuperuser }: EvaluationContext): Iterable<SystemRow> =>
-  (isSuperuser ? roles.all.map(({ name }) => name) : [...roles.rightsOf(currentUser)]).map((name) => ({
+  (isSuperuser ? roles.shown.map(({ name }) => name) : [...roles.rightsOf(currentUser)]).map((name) => ({
     role_name: name,
   }));
 
 /** Memberships of the user, and of the roles that it has the privileges of. */
 export function* applicableRoleRows({ currentUser, roles, isSuperuser }: EvaluationContext): Iterable<SystemRow> {
   const rights = roles.rightsOf(currentUser);
-  for (const { name, memberOf } of roles.all)
+  for (const { name, memberOf } of roles.shown)
     for (const { role, isAdmin } of memberOf)
       if (isSuperuser || rights.has(name)) yield { grantee: name, role_name: role, is_grantable: yesNo(isAdmin) };
 }

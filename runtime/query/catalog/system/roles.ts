@@ -27,7 +27,7 @@ function namesIn(catalog: Catalog): ReadonlySet<string> {
 
 /** Those that are known first. */
 export function rolesIn(catalog: Catalog, known: RoleSet): readonly Role[] {
-  const found = [...known.all];
+  const found = [...known.shown];
   for (const name of namesIn(catalog)) if (known.find(name) === null) found.push(plainRole(name));
   return found;
 }

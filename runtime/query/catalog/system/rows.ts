@@ -63,6 +63,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_timezone_names": (_world, context) => language.zoneNameRows(context.transactionTime),
   "pg_catalog.pg_timezone_abbrevs": fixed(language.zoneAbbreviationRows),
   "pg_catalog.pg_database": ofSession(session.databaseRows),
+  "pg_catalog.pg_db_role_setting": ofSession(session.defaultRows),
   "pg_catalog.pg_default_acl": session.defaultAclRows,
   "pg_catalog.pg_cursors": ofSession(session.cursorRows),
   "pg_catalog.pg_prepared_statements": ofSession(session.preparedRows),

@@ -1,4 +1,5 @@
 /** Rows about users, databases, settings and the session that asks. */
+import { readAllStatsRole } from "../../../types/predefined-roles.js";
 import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
@@ -13,6 +14,7 @@ import {
   cursorsOf,
   type DatabaseFact,
   databasesOf,
+  defaultsOf,
   preparedOf,
   type SessionFact,
   sessionsOf,
@@ -21,22 +23,39 @@ import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
+/** What sessions begin with. */
+export function* defaultRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { database, role, settings } of defaultsOf((of) => context.session.setting(of)))
+    yield { setdatabase: database, setrole: role === "" ? 0 : roleOidOf(role), setconfig: textArray(settings) };
+}
+
+const textArray = (texts: readonly string[]): SqlArray => new SqlArray(typeOid.text, [...texts]);
+
+/** What a role's sessions begin with in all databases; null for nothing. */
+function defaultsIn(context: EvaluationContext): (role: string) => SqlArray | null {
+  const found = defaultsOf((of) => context.session.setting(of));
+  return (name) => {
+    const own = found.find(({ database, role }) => database === 0 && role === name);
+    return own === undefined ? null : textArray(own.settings);
+  };
+}
+
 /** UTF8, as `pg_encoding_to_char` knows it. */
 const utf8Encoding = 6;
 
 export function* databaseRows(context: EvaluationContext): Iterable<SystemRow> {
-  const own = { oid: context.databaseOid, name: context.database };
+  const own = { oid: context.databaseOid, name: context.database, owner: context.roles.databaseOwner };
   const others = databasesOf((of) => context.session.setting(of)).filter(({ oid }) => oid !== own.oid);
-  yield { ...databaseRow(own), datacl: aclArray(databaseOf(context.catalog, context.database)) };
+  yield { ...databaseRow(own), datacl: aclArray(databaseOf(context.catalog, context.database, own.owner)) };
   // What is granted on another stands in its own catalog.
   yield* others.map(databaseRow);
 }
 
-function databaseRow({ oid, name }: DatabaseFact): SystemRow {
+function databaseRow({ oid, name, owner }: DatabaseFact): SystemRow {
   return {
     oid,
     datname: name,
-    datdba: bootstrapRole,
+    datdba: roleOidOf(owner),
     encoding: utf8Encoding,
     datlocprovider: "c",
     datallowconn: true,
@@ -109,6 +128,7 @@ export const shownRoleRows = (context: EvaluationContext): Iterable<SystemRow> =
 
 /** Roles of `pg_authid`. No password is shown there, not even to superusers: a dump leaves it out. */
 export function* roleRows(context: EvaluationContext, password: string | null = null): Iterable<SystemRow> {
+  const defaults = defaultsIn(context);
   for (const role of rolesIn(context.catalog, context.roles))
     yield {
       rolname: role.name,
@@ -122,6 +142,7 @@ export function* roleRows(context: EvaluationContext, password: string | null = 
       rolpassword: password,
       rolvaliduntil: validUntil(role),
       rolbypassrls: isBuiltIn(role),
+      rolconfig: defaults(role.name),
       oid: roleOidOf(role.name),
     };
 }
@@ -134,7 +155,7 @@ const sqlEpochMicros = 946_684_800_000_000;
 const validUntil = ({ validUntil: until }: Role): Datum => (until === null ? null : until - sqlEpochMicros);
 
 export function* membershipRows(context: EvaluationContext): Iterable<SystemRow> {
-  for (const { name, memberOf } of context.roles.all)
+  for (const { name, memberOf } of context.roles.shown)
     for (const { role, isAdmin, grantor } of memberOf)
       yield {
         roleid: roleOidOf(role),
@@ -145,7 +166,7 @@ export function* membershipRows(context: EvaluationContext): Iterable<SystemRow>
 }
 
 export function* groupRows(context: EvaluationContext): Iterable<SystemRow> {
-  for (const { name, canLogin } of context.roles.all) {
+  for (const { name, canLogin } of context.roles.shown) {
     if (canLogin) continue;
     const members = context.roles.membersOf(name).map(({ member }) => roleOidOf(member.name));
     yield { groname: name, grosysid: roleOidOf(name), grolist: new SqlArray(oidType, members) };
@@ -153,7 +174,8 @@ export function* groupRows(context: EvaluationContext): Iterable<SystemRow> {
 }
 
 export function* userRows(context: EvaluationContext): Iterable<SystemRow> {
-  for (const role of context.roles.all)
+  const defaults = defaultsIn(context);
+  for (const role of context.roles.shown)
     if (role.canLogin)
       yield {
         usename: role.name,
@@ -164,6 +186,7 @@ export function* userRows(context: EvaluationContext): Iterable<SystemRow> {
         usebypassrls: isBuiltIn(role),
         passwd: hidden,
         valuntil: validUntil(role),
+        useconfig: defaults(role.name),
       };
 }
 
@@ -225,7 +248,7 @@ function sessionsNow(context: EvaluationContext): readonly SessionFact[] {
 
 /** Whether the current user may know what a session does. */
 const maySee = ({ isSuperuser, roles, currentUser }: EvaluationContext, { user }: SessionFact): boolean =>
-  isSuperuser || roles.rightsOf(currentUser).has(user);
+  isSuperuser || roles.rightsOf(currentUser).has(user) || roles.rightsOf(currentUser).has(readAllStatsRole);
 
 const sqlTime = (unixMicros: number | null): Datum => (unixMicros === null ? null : unixMicros - sqlEpochMicros);
 

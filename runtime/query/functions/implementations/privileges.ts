@@ -166,8 +166,8 @@ function expectSystemColumn(of: string, column: Datum, context: EvaluationContex
 
 /** The session's own database; what may be done with others is not known here. */
 function databaseNamed(which: Datum, context: EvaluationContext): Guarded | undefined {
-  const { database, databaseOid, catalog } = context;
-  if (which === database || which === databaseOid) return databaseOf(catalog, database);
+  const { database, databaseOid, catalog, roles } = context;
+  if (which === database || which === databaseOid) return databaseOf(catalog, database, roles.databaseOwner);
   if (typeof which === "number") return undefined;
   if (databasesOf((of) => context.session.setting(of)).some(({ name }) => name === which)) return undefined;
   throw new SqlError("3D000", `database "${textOf(which)}" does not exist`);

@@ -2,6 +2,8 @@
  * `pg_cancel_backend` and `pg_terminate_backend`: whether they may is known where they are called, what they do is done by the gateway, which
  * has the sessions.
  */
+
+import { signalBackendRole } from "../../../types/predefined-roles.js";
 import { encodeSignal, type Signal, sessionsOf, signalSetting } from "../../catalog/session-facts.js";
 import { SqlError } from "../../error.js";
 import type { EvaluationContext } from "../context.js";
@@ -28,7 +30,9 @@ function send(signal: Signal, pid: number, context: EvaluationContext): boolean 
   }
   const refused = refusals[signal];
   if (!isSuperuser && roles.find(target.user)?.isSuperuser === true) throw new SqlError("42501", refused.superuser);
-  if (!isSuperuser && !roles.rightsOf(currentUser).has(target.user)) throw new SqlError("42501", refused.member);
+  const rights = roles.rightsOf(currentUser);
+  if (!isSuperuser && !rights.has(target.user) && !rights.has(signalBackendRole))
+    throw new SqlError("42501", refused.member);
   session.setSetting(signalSetting, encodeSignal(signal, pid), false);
   return true;
 }

@@ -87,7 +87,7 @@ function expectMake(
   if (!made.isTemporary && made.name.schema !== ownTemporarySchema)
     return expectCreate(schemaFor(made, ports), ports, position);
   const isThere = temporarySchema !== null && draft.catalog.schemaByName(temporarySchema) !== null;
-  if (isThere || mayUse(databaseOf(draft.catalog, database), actor, "T")) return;
+  if (isThere || mayUse(databaseOf(draft.catalog, database, ports.databaseOwner), actor, "T")) return;
   throw new SqlError("42501", `permission denied to create temporary tables in database "${database}"`);
 }
 
@@ -183,7 +183,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       expectUsage(statement.name, ports);
       return;
     case "createSchema":
-      expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
+      expectPrivilege(databaseOf(draft.catalog, ports.database, ports.databaseOwner), actor, "C");
       return;
     case "createIndex":
       expectOwnerNamed(statement.table, ports);
@@ -208,7 +208,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
         const schema = draft.catalog.schemaByName(statement.name.name);
         if (schema === null) return;
         expectOwnerOf(schema, ports);
-        expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
+        expectPrivilege(databaseOf(draft.catalog, ports.database, ports.databaseOwner), actor, "C");
       }
       return;
     case "setSchema":
@@ -247,6 +247,8 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "dropOwned":
     case "reassignOwned":
     case "createDatabase":
+    case "alterDatabase":
+    case "alterDefault":
     case "dropDatabase":
       return;
   }

@@ -99,6 +99,8 @@ function carryOut(statement: DefinitionStatement | Truncate, ports: DefinitionPo
     case "dropRole":
     case "renameRole":
       throw notSupported("changing roles by SQL", placeOf(statement.location));
+    case "alterDefault":
+    case "alterDatabase":
     case "createDatabase":
     case "dropDatabase":
       throw notSupported("changing databases within a transaction", placeOf(statement.location));

@@ -66,8 +66,8 @@ function objectsOf({ objectType, isAllInSchema, objects, location }: Grant, port
 }
 
 /** The session's own: PostgreSQL would find others, too. */
-function databaseNamed(name: string, { draft, database }: DefinitionPorts): Guarded {
-  if (name === database) return databaseOf(draft.catalog, name);
+function databaseNamed(name: string, { draft, database, databaseOwner }: DefinitionPorts): Guarded {
+  if (name === database) return databaseOf(draft.catalog, name, databaseOwner);
   throw new SqlError("0A000", `privileges on another database than "${database}" are not supported`, {
     hint: "Connect to it first.",
   });

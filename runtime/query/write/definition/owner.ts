@@ -1,6 +1,6 @@
 /** Whose an object is: ALTER … OWNER TO, and what REASSIGN OWNED does with each. */
 import { databaseOf } from "../../catalog/database.js";
-import { type Acl, expectPrivilege, type GuardedObject, merged, withAcls } from "../../catalog/privileges.js";
+import { expectPrivilege, type GuardedObject, handedOn, withAcls } from "../../catalog/privileges.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { SetOwner } from "../../syntax/ast-definition.js";
 import { expectOwnerOf } from "./authority.js";
@@ -30,7 +30,8 @@ function expectNewOwner(object: GuardedObject, owner: string, ports: DefinitionP
   expectOwnerOf(object, ports);
   if (actor.isSuperuser || owner === object.owner) return;
   if (!ports.isMember(owner)) throw new SqlError("42501", `must be member of role "${owner}"`);
-  if (object.kind === "schema") return expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
+  if (object.kind === "schema")
+    return expectPrivilege(databaseOf(draft.catalog, ports.database, ports.databaseOwner), actor, "C");
   const schema = draft.catalog.objectByOid(object.schema);
   if (schema?.kind === "schema") expectPrivilege(schema, ports.actorNamed(owner), "C");
 }
@@ -45,10 +46,7 @@ export function alterOwner(object: GuardedObject, wish: string, ports: Definitio
 
 export function changeOwner(object: GuardedObject, owner: string, ports: DefinitionPorts): void {
   const { draft } = ports;
-  const renamed = (role: string): string => (role === object.owner ? owner : role);
-  const handedOn = (acl: Acl): Acl =>
-    merged(acl.map((item) => ({ ...item, grantee: renamed(item.grantee), grantor: renamed(item.grantor) })));
-  const changed = withAcls(object, handedOn);
+  const changed = withAcls(object, (acl) => handedOn(acl, object.owner, owner));
   const isOwnerSuperuser = ports.actorNamed(owner).isSuperuser;
   if (changed.kind === "view") draft.put({ ...changed, owner, isOwnerSuperuser });
   else if (changed.kind !== "materializedView") draft.put({ ...changed, owner });

@@ -45,6 +45,8 @@ export interface DefinitionPorts {
   isMember(role: string): boolean;
   /** Name of the tenant. */
   readonly database: string;
+  /** Whose the tenant is. */
+  readonly databaseOwner: string;
   /** Schema of the session's temporary tables; null while it has made none. */
   readonly temporarySchema: string | null;
   readonly draft: CatalogDraft;
