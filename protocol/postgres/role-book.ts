@@ -81,11 +81,25 @@ export class RoleBook {
       "a role has a name",
     );
     if (changes !== this.#changes) return this.refresh();
+    // What was asked for later has come before it.
+    if (asked < this.#readAt) return;
     this.#readAt = asked;
     this.#tryingSince = null;
-    if (this.#known !== null && JSON.stringify(this.#known) === JSON.stringify(known)) return;
+    this.#learn(known);
+  }
+
+  /** Tenants for which nothing is new keep their roles as they are. */
+  #learn(known: KnownRoles): void {
+    const before = this.#known;
     this.#known = known;
-    this.#byTenant.clear();
+    if (before === null || JSON.stringify(before.roles) !== JSON.stringify(known.roles)) this.#byTenant.clear();
+    for (const [tenant, { set }] of this.#byTenant)
+      if (set.databaseOwner !== this.#ownerOf(tenant)) this.#byTenant.delete(tenant);
+  }
+
+  #ownerOf(tenant: number): string {
+    const owner = this.#known?.owners.find((each) => each.tenant === tenant)?.owner ?? "";
+    return owner === "" ? bootstrapName : owner;
   }
 
   /** Makes sure that somebody is known who was found to be there. */
@@ -100,8 +114,8 @@ export class RoleBook {
     const before = this.#sessions.get(tenant) ?? 0;
     this.#sessions.set(tenant, before + 1);
     if (before > 0 && this.#known?.owners.some((each) => each.tenant === tenant) === true) return;
-    this.changed();
-    await this.refresh();
+    // What is being read may have been asked for without this tenant; what has been read stays good for the others.
+    await this.#read();
   }
 
   leave(tenant: number): void {
@@ -122,8 +136,7 @@ export class RoleBook {
     let known = this.#byTenant.get(tenant);
     if (known === undefined) {
       const roles = this.#known.roles.filter(({ tenants }) => tenants === null || tenants.includes(tenant));
-      const owner = this.#known.owners.find((each) => each.tenant === tenant)?.owner ?? "";
-      const databaseOwner = owner === "" ? bootstrapName : owner;
+      const databaseOwner = this.#ownerOf(tenant);
       known = { text: encodeRoles(roles, databaseOwner), set: new RoleSet(roles, databaseOwner) };
       this.#byTenant.set(tenant, known);
     }

@@ -163,6 +163,20 @@ test("whose a tenant is is asked for while it has sessions, and its owner is a m
   await entering;
   await rig.book.enter(7);
   t.is(rig.readings.length, 0, "it is known");
+  const known = rig.book.of(7);
+  const late = rig.book.enter(8);
+  t.true(rig.book.isFresh, "what was read is good for those who were there");
+  rig.answerWith(
+    [role("ann"), role("bob", { inherits: false })],
+    [
+      { tenant: 7, owner: "ann" },
+      { tenant: 8, owner: "bob" },
+    ],
+  );
+  await late;
+  t.is(rig.book.of(7), known, "and stays the same object");
+  t.is(rig.book.of(8).set.databaseOwner, "bob");
+  rig.book.leave(8);
   const { set } = rig.book.of(7);
   t.is(set.databaseOwner, "ann");
   t.deepEqual([...set.rightsOf("ann")], ["ann", "pg_database_owner"]);
