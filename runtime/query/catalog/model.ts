@@ -25,6 +25,7 @@ export const kimberliteSchemaOid: Oid = 13_001;
 export const extensions = [
   { oid: 13_002, name: "kimberlite", version: "1.0", schema: kimberliteSchemaOid },
   { oid: 13_003, name: "uuid-ossp", version: "1.1", schema: publicSchemaOid },
+  { oid: 13_004, name: "pgcrypto", version: "1.3", schema: publicSchemaOid },
 ] as const satisfies readonly {
   readonly oid: Oid;
   readonly name: string;

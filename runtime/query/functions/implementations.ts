@@ -31,6 +31,7 @@ import { numerics } from "./implementations/numeric.js";
 import { objectDefinitions } from "./implementations/object-definitions.js";
 import { objectNames } from "./implementations/object-names.js";
 import { patterns } from "./implementations/pattern.js";
+import { pgcrypto } from "./implementations/pgcrypto.js";
 import { privilegeImplementations } from "./implementations/privileges.js";
 import { sequences } from "./implementations/sequences.js";
 import { sessions } from "./implementations/session.js";
@@ -81,6 +82,7 @@ const implementations = collect([
   signals,
   sleeps,
   uuids,
+  pgcrypto,
   inets,
   bitStrings,
   macAddresses,

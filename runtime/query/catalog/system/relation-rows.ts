@@ -548,7 +548,7 @@ export function* extensionRows(): Iterable<SystemRow> {
       extname: name,
       extowner: bootstrapRole,
       extnamespace: schema,
-      extrelocatable: name === "uuid-ossp",
+      extrelocatable: name !== "kimberlite",
       extversion: version,
     };
   }
