@@ -234,12 +234,12 @@ test("privileges are facts: after a replay of the log they are as before, and th
     "SELECT grantee, from_position, to_position FROM kimberlite.privileges WHERE object_type = 'schema' AND privilege = 'USAGE' ORDER BY 1, 2";
   t.deepEqual(admin.rows(usage), [
     ["PUBLIC", "0", null],
-    ["admin", "0", null],
+    ["pg_database_owner", "0", null],
   ]);
   admin.rows("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
   t.deepEqual(admin.rows(usage), [
     ["PUBLIC", "0", "9"],
-    ["admin", "0", null],
+    ["pg_database_owner", "0", null],
   ]);
 });
 

@@ -14,3 +14,15 @@ select sequencename, cache_size from pg_sequences where sequencename like 'numbe
 alter table numbered alter column id set cache 5;
 select sequencename, cache_size from pg_sequences where sequencename like 'numbered%' order by 1;
 drop table numbered, numbered_like;
+\d numbered
+create table numbered (id int generated always as identity (start 7 increment 2 cache 3), at timestamptz default now(), note text collate "C");
+comment on table numbered is 'with numbers';
+comment on column numbered.note is 'what was said';
+\d+ numbered
+\d numbered_id_seq
+select a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull, a.attidentity,
+  (select json_build_object('start', seqstart, 'increment', seqincrement, 'min', seqmin, 'max', seqmax, 'cache', seqcache, 'cycle', seqcycle)
+   from pg_sequence where seqrelid = pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass) as sequence
+  from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = 'numbered'::regclass and a.attnum > 0 order by a.attnum;
+drop table numbered;
