@@ -101,7 +101,7 @@ function content(text: string): string {
 }
 
 test("what pg_dump writes of PostgreSQL is loaded into tenants, and dumps to the same; and the other way", async (t) => {
-  t.timeout(170_000);
+  t.timeout(300_000);
   await withSides(t, async ({ there, here, file }) => {
     await psql(there, "postgres", "-c", "CREATE DATABASE source");
     await psql(there, "source", "-f", file("schema.sql", dumpedSchema));
@@ -158,7 +158,7 @@ test("what pg_dump writes of PostgreSQL is loaded into tenants, and dumps to the
 });
 
 test("what only PostgreSQL has is refused by its name when a dump is loaded, and the rest of it is there", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   await withSides(t, async ({ there, here, file }) => {
     await psql(there, "postgres", "-c", "CREATE DATABASE source");
     await psql(there, "source", "-f", file("schema.sql", refusedSchema));
@@ -191,7 +191,7 @@ test("what only PostgreSQL has is refused by its name when a dump is loaded, and
 });
 
 test("hints of how rows are laid out load, what is none is refused", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   await withSides(t, async ({ there, here, file }) => {
     await psql(there, "postgres", "-c", "CREATE DATABASE source");
     const hinted = `

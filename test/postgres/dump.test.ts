@@ -70,7 +70,7 @@ INSERT INTO patients (name) VALUES ('nothing else');
 const plain = (dump: string): string => dump.replace(/^\\(un)?restrict .*$/gmu, "");
 
 test("a tenant is dumped by pg_dump and restored by psql and by pg_restore", async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   if (!hasTools) {
     t.log("skipped: pg_dump, pg_restore and psql are not on this machine");
     t.pass();
@@ -120,7 +120,7 @@ test("a tenant is dumped by pg_dump and restored by psql and by pg_restore", asy
 });
 
 test("psql describes a table that others refer to, and what belongs to an extension", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   if (!hasTools) {
     t.log("skipped: psql is not on this machine");
     t.pass();

@@ -15,7 +15,7 @@ alter table numbered alter column id set cache 5;
 select sequencename, cache_size from pg_sequences where sequencename like 'numbered%' order by 1;
 drop table numbered, numbered_like;
 \d numbered
-create table numbered (id int generated always as identity (start 7 increment 2 cache 3), at timestamptz default now(), note text collate "C");
+create table numbered (id int generated always as identity (start 7 increment 2 cache 3), at timestamptz default now(), note text);
 comment on table numbered is 'with numbers';
 comment on column numbered.note is 'what was said';
 \d+ numbered
