@@ -48,6 +48,40 @@ test("rows of a composite type are there after a new start, and are read under t
   });
 });
 
+test("an attribute that a stored definition may mean keeps its name, and one whose values are stored its type", async (t) => {
+  const run = restartedNode(t);
+  await run(async (client) => {
+    const stateOf = async (sql: string): Promise<string> => {
+      const answer = await client.query(sql);
+      return answer.kind === "failed" ? answer.sqlState : answer.tag;
+    };
+    await rowsOf(client, "create type pair as (a int, b int, c int)");
+    await rowsOf(client, "create type holder as (p pair, n int)");
+    await rowsOf(client, "create table t (h holder)");
+    await rowsOf(client, "create view v as select ((h).p).a from t");
+    await rowsOf(client, "create view u as select x.b from unnest(array[row(1,2,3)::pair]) x");
+    t.is(await stateOf("alter type pair rename attribute a to z"), "0A000");
+    t.is(await stateOf("alter type pair rename attribute b to z"), "0A000");
+    t.is(await stateOf("alter type pair rename attribute c to z"), "ALTER TYPE");
+    for (const change of ["add attribute d int", "drop attribute z", "alter attribute z type text"])
+      t.is(await stateOf(`alter type pair ${change}`), "0A000", change);
+    t.is(await stateOf("drop type pair cascade"), "0A000", "rows of the type that has it within are stored");
+    await rowsOf(client, "drop view u");
+    await rowsOf(client, "drop table t cascade");
+    t.is(await stateOf("alter type pair add attribute d int, drop attribute a, rename attribute b to y"), "42601");
+    t.is(
+      await stateOf("alter type pair add attribute d int, drop attribute a, alter attribute b type text"),
+      "ALTER TYPE",
+    );
+    t.is(await rowsOf(client, "select '(x,2,3)'::pair, '(\"(x,2,3)\",5)'::holder"), '(x,2,3)|("(x,2,3)",5)');
+    t.is(await stateOf("alter type pair add attribute h holder"), "42P16");
+    const many = Array.from({ length: 1_601 }, (_, index) => `c${index} int`).join(", ");
+    t.is(await stateOf(`create type wide as (${many})`), "54011");
+    t.is(await stateOf("drop type pair cascade"), "DROP TYPE");
+    t.is(await rowsOf(client, "select '(5)'::holder"), "(5)");
+  });
+});
+
 const int4 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);

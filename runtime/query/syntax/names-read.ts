@@ -45,9 +45,14 @@ export function* typesNamed(syntax: unknown): Iterable<number> {
     if (arrayDimensions !== undefined && typeof oid === "number") yield oid;
 }
 
-/** Names of the fields of rows that it uses: `(t).a`, and those that it assigns to. */
+/** Names that may be those of fields of rows: `(t).a`, and columns where a function in FROM may answer rows. */
 export function* fieldsNamed(syntax: unknown): Iterable<string> {
-  for (const { kind, name } of nodesOf(syntax)) if (kind === "field" && typeof name === "string") yield name;
+  let hasFunctions = false;
+  for (const { kind, name } of nodesOf(syntax)) {
+    if (kind === "field" && typeof name === "string") yield name;
+    hasFunctions ||= kind === "functionReference";
+  }
+  if (hasFunctions) yield* columnsNamed(syntax);
 }
 
 /** Names of the functions that it calls, without their schemas. */

@@ -21,6 +21,7 @@ import { placeOf, shownName } from "./draft.js";
 import { expectFree } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { columnType, dimensionsOf, expectNoPseudoType, expectTypeUsage } from "./types.js";
+import { expectColumns } from "./width.js";
 
 type Attributes = CompositeDefinition["attributes"];
 
@@ -39,6 +40,7 @@ export function createComposite({ name, attributes }: CreateComposite, ports: De
     if (unplaced.findIndex((other) => other.name === own) < index)
       throw new SqlError("42701", `column "${own}" specified more than once`);
   const made = unplaced.map((each, index) => attributeOf(each, index + 1, ports));
+  expectColumns(made.length);
   if (draft.isTaken(schema.oid, name.name)) throw new SqlError("42P07", `relation "${name.name}" already exists`);
   const composite: CompositeDefinition = {
     kind: "composite",
@@ -166,6 +168,7 @@ export function changeAttributes(
     }
   }
   if (attributes === before) return;
+  expectColumns(attributes.length);
   expectUnused(composite, ports);
   ports.draft.put({ ...composite, attributes, ...(comments === undefined ? {} : { comments }) });
 }
