@@ -112,11 +112,21 @@ export class ShardLink {
     return this.#read<RoleUses[]>(shard, { kind: "roleUses", name });
   }
 
-  /** Has other nodes hear that roles are others now; whether all have said that none of their gateways judges by those of before. */
+  /** Whether the programs of all other nodes are known to know these forms of records (`recordForms`). */
   formsKnown(forms: number): Promise<boolean> {
     return this.#ask<boolean>("shard-0", { kind: "formsKnown", forms }, commandMs);
   }
 
+  /** Throws `shardUnavailable` while a node is away, or of a program that could not apply such a record. */
+  async expectForms(forms: number): Promise<void> {
+    if (await this.formsKnown(forms)) return;
+    throw new KimberliteError(
+      "shardUnavailable",
+      "a node that is away, or of an older release, may not know such a change",
+    );
+  }
+
+  /** Has other nodes hear that roles are others now; whether all have said that none of their gateways judges by those of before. */
   rolesChanged(): Promise<boolean> {
     return this.#ask<boolean>("shard-0", { kind: "rolesChanged" }, commandMs);
   }

@@ -19,6 +19,7 @@ import { type Quotas, quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { assert } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
+import { recordForms } from "../messages/relay.js";
 import type { Certainty } from "./certainty.js";
 import type { Route } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
@@ -242,7 +243,7 @@ export class Tenants {
     params: Readonly<Record<string, unknown>> = {},
   ): Promise<unknown> {
     if (shard !== undefined) this.#checkShard(shard);
-    const owner = ownerFrom(params);
+    const owner = await this.#ownerFor(params);
     const ifNotExists = params["ifNotExists"] === true;
     const chosen = shard ?? this.#place();
     this.#placing[chosen] += 1;
@@ -262,6 +263,15 @@ export class Tenants {
     this.#learn(row);
     await this.#parts.certainty.carriedOut(this.#adopt(row, principal));
     return { ...this.#describe(row), created: true };
+  }
+
+  /** While a node could not apply who owns a tenant, a new one is the first user's, unless it has to be somebody's (`mustOwn`). */
+  async #ownerFor(params: Readonly<Record<string, unknown>>): Promise<string> {
+    const owner = ownerFrom(params);
+    if (owner === "") return owner;
+    if (params["mustOwn"] === true) await this.#parts.link.expectForms(recordForms.ownersAndSettings);
+    else if (!(await this.#parts.link.formsKnown(recordForms.ownersAndSettings))) return "";
+    return owner;
   }
 
   async #drop(tenant: number, principal: string): Promise<unknown> {
@@ -337,6 +347,7 @@ export class Tenants {
 
   async #setOwner(tenant: number, owner: string, principal: string): Promise<unknown> {
     this.#current(tenant);
+    await this.#parts.link.expectForms(recordForms.ownersAndSettings);
     await this.#parts.certainty.logged(
       this.#parts.link.command(0, requestKind.directoryOwner, principal, (out) =>
         encodeDirectoryOwner(out, tenant, owner),

@@ -127,7 +127,7 @@ const newUser: User = {
 };
 
 export interface UsersHost {
-  readonly link: Pick<ShardLink, "command" | "user" | "users" | "roleUses" | "formsKnown">;
+  readonly link: Pick<ShardLink, "command" | "user" | "users" | "roleUses" | "formsKnown" | "expectForms">;
   /** The step that makes a change a fact. */
   logged<Result>(step: Promise<Result>): Promise<Result>;
   tenantNumber(name: string): number;
@@ -350,6 +350,7 @@ export class Users {
     const role = named === null ? "" : userName(named);
     const tenant = typeof params["tenant"] === "string" ? this.#host.tenantNumber(params["tenant"]) : 0;
     const change = settingChangeFrom(params, tenant);
+    await this.#host.link.expectForms(recordForms.ownersAndSettings);
     const made = await this.#host.logged(
       this.#host.link.command(0, requestKind.settingChange, principal, (out) => encodeSettingChange(out, role, change)),
     );

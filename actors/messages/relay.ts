@@ -149,9 +149,11 @@ export const relayTopics = {
 export const recordForms = {
   /** A new user with the memberships that it begins with. */
   userWithMemberships: 1,
+  /** Whose a tenant is, and what sessions begin with. */
+  ownersAndSettings: 2,
 } as const;
 /** What this program knows of them. */
-export const formsKnown: number = recordForms.userWithMemberships;
+export const formsKnown: number = recordForms.userWithMemberships | recordForms.ownersAndSettings;
 
 /** As the body of an answer. */
 export const encodeForms = (forms: number): Uint8Array => Uint8Array.of(forms);

@@ -13,7 +13,7 @@ import type {
 } from "../../runtime/query/syntax/ast-definition.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
-import { notice } from "./reports.js";
+import { notice, warning } from "./reports.js";
 import { expectKnown, mayMakeDatabases, type RoleActor } from "./role-authority.js";
 import type { Administration } from "./roles.js";
 
@@ -75,7 +75,12 @@ function expectMember(role: string, { isSuperuser, roles, user }: RoleActor): vo
   throw new SqlError("42501", `must be member of role "${role}"`);
 }
 
-async function create(statement: CreateDatabase, actor: RoleActor, administration: Administration): Promise<string> {
+async function create(
+  statement: CreateDatabase,
+  actor: RoleActor,
+  administration: Administration,
+  report: (report: ErrorReport) => void,
+): Promise<string> {
   const { name, options } = statement;
   const wish = options.find((option) => option.name === "owner")?.value ?? null;
   expectOptions(statement, "CREATE DATABASE");
@@ -88,7 +93,11 @@ async function create(statement: CreateDatabase, actor: RoleActor, administratio
   // The node's own process is nobody whose a database could be.
   const isSomebody = actor.roles.find(owner) !== null;
   try {
-    await administration.call("tenant.create", { name, ...(isSomebody ? { owner } : {}) }, actor.principal);
+    const wanted = isSomebody ? { owner, mustOwn: wish !== null } : {};
+    const made = await administration.call("tenant.create", { name, ...wanted }, actor.principal);
+    const { owner: whose = bootstrapName } = made as { readonly owner?: string };
+    if (isSomebody && whose !== owner)
+      report(warning("01000", `database "${name}" is owned by "${whose}" until all nodes know of owners`));
   } catch (error) {
     if (hasCode(error, "tenantExists")) throw new SqlError("42P04", `database "${name}" already exists`);
     throw error;
@@ -107,7 +116,7 @@ export async function runDatabaseStatement(
   report: (report: ErrorReport) => void,
 ): Promise<string> {
   const { name } = statement;
-  if (statement.kind === "createDatabase") return create(statement, actor, administration);
+  if (statement.kind === "createDatabase") return create(statement, actor, administration, report);
   try {
     await expectDatabaseOwner(name, actor, administration);
   } catch (error) {

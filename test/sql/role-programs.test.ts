@@ -84,3 +84,16 @@ for (const [name, prepare] of Object.entries(ways)) {
     t.false(listUsers(new StateReads(rig.system.state), "", 100).some((user) => user.name === "made"));
   });
 }
+
+test("what sessions begin with is not changed while a node could not apply it", async (t) => {
+  const rig = await begun();
+  const change = { role: "a", action: "set", name: "work_mem", value: "1MB" };
+  rig.areFormsKnown = false;
+  await t.throwsAsync(rig.administer("user.setting", change), { code: "shardUnavailable" });
+  const settings = () =>
+    listUsers(new StateReads(rig.system.state), "", 100).find(({ name }) => name === "a")?.settings;
+  t.deepEqual(settings(), []);
+  rig.areFormsKnown = true;
+  t.deepEqual(await rig.administer("user.setting", change), { changed: 1 });
+  t.deepEqual(settings(), [{ tenant: 0, name: "work_mem", value: "1MB" }]);
+});

@@ -49,6 +49,8 @@ export class RoleRig {
         users: (after, limit) => Promise.resolve(listUsers(reads(), after, limit)),
         roleUses: () => Promise.resolve([]),
         formsKnown: () => Promise.resolve(this.areFormsKnown),
+        expectForms: () =>
+          this.areFormsKnown ? Promise.resolve() : Promise.reject(new KimberliteError("shardUnavailable", "away")),
       },
       logged: (step) => step,
       tenantNumber: () => tenant,
