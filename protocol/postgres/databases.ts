@@ -5,12 +5,8 @@
 
 import { bootstrapName } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type {
-  AlterDatabase,
-  CreateDatabase,
-  DropDatabase,
-  SetOwner,
-} from "../../runtime/query/syntax/ast-definition.js";
+import type { SetOwner } from "../../runtime/query/syntax/ast-definition.js";
+import type { AlterDatabase, CreateDatabase, DropDatabase } from "../../runtime/query/syntax/ast-role.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice, warning } from "./reports.js";

@@ -1,6 +1,6 @@
 /** GRANT and REVOKE of roles, by PostgreSQL 15's rules. */
 import { SqlError } from "../../runtime/query/error.js";
-import type { GrantRole } from "../../runtime/query/syntax/ast-definition.js";
+import type { GrantRole } from "../../runtime/query/syntax/ast-role.js";
 import { assert } from "../../runtime/types/assert.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
 import { databaseOwnerRole, isPredefinedRole } from "../../runtime/types/predefined-roles.js";

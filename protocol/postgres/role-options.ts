@@ -1,7 +1,7 @@
 /** What CREATE ROLE and ALTER ROLE say of a role, as parameters of the directory's calls. A password is turned into a verifier here. */
 import { RequestSettings, textContextOf, unixTimeOf } from "../../actors/sql/evaluation.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { RoleOption } from "../../runtime/query/syntax/ast-definition.js";
+import type { RoleOption } from "../../runtime/query/syntax/ast-role.js";
 import { timestamptzCodec } from "../../runtime/query/types/date-time/codecs.js";
 import { assert } from "../../runtime/types/assert.js";
 import { formatVerifier, parseVerifier, scramVerifier } from "../wire/scram-verifier.js";

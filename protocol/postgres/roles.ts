@@ -3,13 +3,7 @@
  * directory and not into the transaction of a tenant.
  */
 import { SqlError } from "../../runtime/query/error.js";
-import type {
-  AlterRole,
-  CreateRole,
-  DropRole,
-  GrantRole,
-  RenameRole,
-} from "../../runtime/query/syntax/ast-definition.js";
+import type { AlterRole, CreateRole, DropRole, GrantRole, RenameRole } from "../../runtime/query/syntax/ast-role.js";
 import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
 import { isPredefinedRole } from "../../runtime/types/predefined-roles.js";
 import type { ErrorReport } from "./backend-writer.js";

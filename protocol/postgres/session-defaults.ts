@@ -4,7 +4,7 @@
  */
 import type { KeptSetting } from "../../runtime/kernel/kept-settings.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { AlterDefault } from "../../runtime/query/syntax/ast-definition.js";
+import type { AlterDefault } from "../../runtime/query/syntax/ast-role.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { expectDatabaseOwner } from "./databases.js";

@@ -11,9 +11,9 @@ import type {
   DropType,
   IndexKeySyntax,
   Rename,
-  RenameRole,
 } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
+import type { RenameRole } from "./ast-role.js";
 import type { CreateTableAsExecute } from "./ast-session.js";
 import type { Conversion } from "./conversion.js";
 import { convertSequenceOptions } from "./convert-constraint.js";

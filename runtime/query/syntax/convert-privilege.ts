@@ -1,6 +1,7 @@
 /** Roles, databases and privileges, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
-import type { AlterDefault, DefinitionStatement, Grant, RoleOption } from "./ast-definition.js";
+import type { DefinitionStatement } from "./ast-definition.js";
+import type { AlterDefault, Grant, RoleOption } from "./ast-role.js";
 import type { Conversion } from "./conversion.js";
 import { convertSet } from "./convert-set.js";
 import { nameParts, objectName } from "./definition-names.js";

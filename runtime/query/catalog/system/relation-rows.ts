@@ -1,11 +1,9 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
 
 import { indexColumnNames } from "../../bind/names.js";
-import type { EvaluationContext } from "../../functions/context.js";
 import { allProcedures } from "../../functions/procedures.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { SqlArray, vectorOf } from "../../types/array.js";
-import { int64 } from "../../types/bytes.js";
 import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
@@ -446,39 +444,6 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
     if (constraint.kind === "primaryKey" || constraint.kind === "unique")
       yield { classid: classOid, objid: constraint.index, refclassid: 2_606, refobjid: constraint.oid, deptype: "i" };
     yield { classid: 2_606, objid: constraint.oid, refclassid: classOid, refobjid: table.oid, deptype: "a" };
-  }
-}
-
-export function* sequenceRows(world: CatalogWorld): Iterable<SystemRow> {
-  for (const sequence of world.sequences())
-    yield {
-      seqrelid: sequence.oid,
-      seqtypid: sequence.type.oid,
-      seqstart: int64(sequence.start),
-      seqincrement: int64(sequence.increment),
-      seqmax: int64(sequence.maximum),
-      seqmin: int64(sequence.minimum),
-      seqcache: int64(sequence.cache ?? 1n),
-      seqcycle: sequence.cycles,
-    };
-}
-
-export function* sequenceViewRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
-  for (const sequence of world.sequences()) {
-    const state = context.session.sequenceState(sequence.oid);
-    yield {
-      schemaname: world.schemaName(sequence.schema),
-      sequencename: sequence.name,
-      sequenceowner: world.ownerName(sequence.owner),
-      data_type: sequence.type.oid,
-      start_value: int64(sequence.start),
-      min_value: int64(sequence.minimum),
-      max_value: int64(sequence.maximum),
-      increment_by: int64(sequence.increment),
-      cycle: sequence.cycles,
-      cache_size: int64(sequence.cache ?? 1n),
-      last_value: state?.isCalled === true ? state.value : null,
-    };
   }
 }
 

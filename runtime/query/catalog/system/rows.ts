@@ -12,6 +12,7 @@ import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
 import { columnPrivilegeRows, tablePrivilegeRows } from "./privilege-rows.js";
 import * as relation from "./relation-rows.js";
 import { systemRelationByOid } from "./relations.js";
+import * as sequence from "./sequence-rows.js";
 import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
 import * as statistics from "./statistics-rows.js";
@@ -42,8 +43,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_depend": relation.dependRows,
   "pg_catalog.pg_extension": relation.extensionRows,
   "pg_catalog.pg_description": descriptionRows,
-  "pg_catalog.pg_sequence": relation.sequenceRows,
-  "pg_catalog.pg_sequences": relation.sequenceViewRows,
+  "pg_catalog.pg_sequence": sequence.sequenceRows,
+  "pg_catalog.pg_sequences": sequence.sequenceViewRows,
   "pg_catalog.pg_tables": relation.tableViewRows,
   "pg_catalog.pg_views": relation.viewViewRows,
   "pg_catalog.pg_matviews": relation.materializedViewRows,

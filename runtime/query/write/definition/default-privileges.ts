@@ -7,7 +7,7 @@ import { assert } from "../../../types/assert.js";
 import type { Catalog, DefaultKind, DefaultPrivileges } from "../../catalog/model.js";
 import { type Acl, aclOf, type Guarded, initialAcl, lettersOf, merged, sameAcl } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
-import type { AlterDefaultPrivileges } from "../../syntax/ast-definition.js";
+import type { AlterDefaultPrivileges } from "../../syntax/ast-role.js";
 import { changedAcl, granteeOf, letterOf } from "./grant-target.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 

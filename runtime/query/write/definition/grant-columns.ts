@@ -15,7 +15,7 @@ import {
   withColumnAcls,
 } from "../../catalog/privileges.js";
 import { notSupported, SqlError } from "../../error.js";
-import type { Grant } from "../../syntax/ast-definition.js";
+import type { Grant } from "../../syntax/ast-role.js";
 import { changedAcl, letterOf } from "./grant-target.js";
 import type { DefinitionPorts } from "./ports.js";
 

@@ -2,7 +2,7 @@
 import { assert } from "../../../types/assert.js";
 import { type Acl, type Actor, common, grantableBy, lettersByName, without } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
-import type { Grant } from "../../syntax/ast-definition.js";
+import type { Grant } from "../../syntax/ast-role.js";
 import { type AclChange, granted, revoked } from "./acl-change.js";
 import type { DefinitionPorts } from "./ports.js";
 

@@ -13,7 +13,7 @@ import {
   privilegesOf,
 } from "../../catalog/privileges.js";
 import { notSupported, SqlError } from "../../error.js";
-import type { Grant } from "../../syntax/ast-definition.js";
+import type { Grant } from "../../syntax/ast-role.js";
 import { expectUsage } from "./authority.js";
 import { placeOf, shownName } from "./draft.js";
 import { withColumnGrants } from "./grant-columns.js";

@@ -3,7 +3,7 @@ import { type CatalogObject, type DefaultPrivileges, isType } from "../../catalo
 import { publicSchema } from "../../catalog/over-trees.js";
 import { allOf, type Guarded, type GuardedObject, grantsOn, isGuarded, withAcls } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
-import type { DropOwned, ReassignOwned } from "../../syntax/ast-definition.js";
+import type { DropOwned, ReassignOwned } from "../../syntax/ast-role.js";
 import { revoked } from "./acl-change.js";
 import { dropRelation } from "./drop.js";
 import { dropSchema } from "./drop-statement.js";
