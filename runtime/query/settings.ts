@@ -136,15 +136,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("TimeZone", "UTC", { kind: "timeZone" }, "Time zone of timestamps with time zone.", "reported", "engine"),
   setting("integer_datetimes", "on", boolean, "Times are whole microseconds.", "reported", "fixed", "engine"),
   setting("standard_conforming_strings", "on", onlyOn, "A backslash in a string is a backslash.", "reported", "engine"),
-  setting(
-    "kimberlite.position",
-    "-1",
-    text,
-    "Position of the session's last write; -1 for none.",
-    "reported",
-    "fixed",
-    "engine",
-  ),
+  setting("kimberlite.position", "-1", text, "Position of the session's last write; -1 for none.", "reported", "fixed"),
   // How statements are understood and run.
   setting("search_path", '"$user", public', list, "Schemas in which names without one are looked up.", "engine"),
   setting("kimberlite.as_of", "", text, "Position or timestamp whose state is read; empty for the present.", "engine"),
