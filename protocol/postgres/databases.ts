@@ -9,6 +9,7 @@ import type { SetOwner } from "../../runtime/query/syntax/ast-definition.js";
 import type { AlterDatabase, CreateDatabase, DropDatabase } from "../../runtime/query/syntax/ast-role.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
+import { type DatabaseSessions, expectUnused } from "./database-sessions.js";
 import { notice, warning } from "./reports.js";
 import { expectKnown, mayMakeDatabases, type RoleActor } from "./role-authority.js";
 import type { Administration } from "./roles.js";
@@ -44,25 +45,31 @@ function expectOptions(
 
 const unknownDatabase = (name: string): SqlError => new SqlError("3D000", `database "${name}" does not exist`);
 
-/** Who owns a database. Throws 3D000. */
-async function ownerOf(name: string, actor: RoleActor, administration: Administration): Promise<string> {
+interface Database {
+  /** The tenant's number. */
+  readonly id: number;
+  readonly owner: string;
+}
+
+/** Throws 3D000. */
+async function databaseOf(name: string, actor: RoleActor, administration: Administration): Promise<Database> {
   try {
     const tenant = await administration.call("tenant.get", { name }, actor.principal);
-    const owner = (tenant as Readonly<Record<string, unknown>>)["owner"];
-    return typeof owner === "string" ? owner : bootstrapName;
+    const { id, owner = bootstrapName } = tenant as { readonly id: number; readonly owner?: string };
+    return { id, owner };
   } catch (error) {
     throw hasCode(error, "tenantUnknown") ? unknownDatabase(name) : error;
   }
 }
 
-/** Throws 3D000, and 42501 for who does not own it. */
+/** Its number. Throws 3D000, and 42501 for who does not own it. */
 export async function expectDatabaseOwner(
   name: string,
   actor: RoleActor,
   administration: Administration,
-): Promise<void> {
-  const owner = await ownerOf(name, actor, administration);
-  if (actor.isSuperuser || actor.roles.rightsOf(actor.user).has(owner)) return;
+): Promise<number> {
+  const { id, owner } = await databaseOf(name, actor, administration);
+  if (actor.isSuperuser || actor.roles.rightsOf(actor.user).has(owner)) return id;
   throw new SqlError("42501", `must be owner of database ${name}`);
 }
 
@@ -103,18 +110,20 @@ async function create(
 
 /**
  * Returns the command tag. Throws 42501 for who may not, 42P04 for a database that is there, 3D000 for one that is not, 55006 for the
- * session's own.
+ * session's own, and for one that others use.
  */
 export async function runDatabaseStatement(
   statement: CreateDatabase | AlterDatabase | DropDatabase,
   actor: RoleActor,
   administration: Administration,
   report: (report: ErrorReport) => void,
+  sessions: DatabaseSessions,
 ): Promise<string> {
   const { name } = statement;
   if (statement.kind === "createDatabase") return create(statement, actor, administration, report);
+  let tenant: number;
   try {
-    await expectDatabaseOwner(name, actor, administration);
+    tenant = await expectDatabaseOwner(name, actor, administration);
   } catch (error) {
     const isGone = error instanceof SqlError && error.sqlState === "3D000";
     if (!isGone || statement.kind !== "dropDatabase" || !statement.ifExists) throw error;
@@ -126,6 +135,7 @@ export async function runDatabaseStatement(
     return "ALTER DATABASE";
   }
   if (name === actor.tenantName) throw new SqlError("55006", "cannot drop the currently open database");
+  await expectUnused(statement, tenant, actor, sessions);
   try {
     await administration.call("tenant.drop", { name }, actor.principal);
   } catch (error) {
@@ -142,7 +152,7 @@ export async function setDatabaseOwner(
 ): Promise<string> {
   const database = name.at(-1) ?? "";
   const owner = actor.named(wish);
-  if ((await ownerOf(database, actor, administration)) === owner) return "ALTER DATABASE";
+  if ((await databaseOf(database, actor, administration)).owner === owner) return "ALTER DATABASE";
   await expectDatabaseOwner(database, actor, administration);
   expectMember(owner, actor);
   if (!mayMakeDatabases(actor)) throw new SqlError("42501", "permission denied to change owner of database");

@@ -48,6 +48,17 @@ test("a database is made, used, dropped and made again, and is empty then", asyn
   t.is(await codeOf("SET kimberlite.session_databases = '[]'"), "42704", "nobody says what there is");
   await clinic.query("CREATE TABLE patients (id int); INSERT INTO patients VALUES (1)");
   t.is(await codeOf("DROP DATABASE clinic", clinic), "55006");
+  // Whoever ends his session may be gone a moment later.
+  await admin.query("CREATE DATABASE ward");
+  const ward = await connect("ward");
+  const dropped = admin.query("DROP DATABASE ward");
+  await ward.query("SELECT 1");
+  await ward.end();
+  await dropped;
+  const refused = await admin.query("DROP DATABASE clinic").catch((error: unknown) => error);
+  t.true(refused instanceof pg.DatabaseError && refused.code === "55006", "a session is in it, and stays");
+  t.is((refused as pg.DatabaseError).detail, "There is 1 other session using the database.");
+  t.is((await clinic.query("TABLE patients")).rows.length, 1);
   await clinic.end();
 
   await admin.query("CREATE USER ann PASSWORD 'ann secret'");
@@ -70,5 +81,7 @@ test("a database is made, used, dropped and made again, and is empty then", asyn
   await admin.query("CREATE DATABASE clinic");
   const again = await connect("clinic");
   t.is(await codeOf("SELECT * FROM patients", again), "42P01");
-  await again.end();
+  const ended = new Promise((resolve) => again.on("error", resolve));
+  t.is(await codeOf("DROP DATABASE clinic WITH (FORCE)"), "");
+  t.regex(String(await ended), /terminating connection/);
 });

@@ -255,6 +255,10 @@ export class Statements {
             await this.#exchange.roles.actor(),
             this.#exchange.host.administration,
             (report) => this.#exchange.notice(report),
+            {
+              peers: this.#exchange.host.peers,
+              pause: (delayMs) => new Promise((resolve) => this.#exchange.host.after(delayMs, resolve)),
+            },
           ),
         );
       case "lockTable":

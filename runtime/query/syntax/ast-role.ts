@@ -116,5 +116,7 @@ export interface AlterDefault extends Located {
 export interface DropDatabase extends Located {
   readonly kind: "dropDatabase";
   readonly name: string;
+  /** WITH (FORCE): its sessions are ended. */
+  readonly isForced: boolean;
   readonly ifExists: boolean;
 }

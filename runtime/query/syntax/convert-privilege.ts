@@ -176,6 +176,7 @@ export const privilegeConverters: Readonly<Record<string, Convert>> = {
   DropdbStmt: (fields) => ({
     kind: "dropDatabase",
     name: textOf(fields, "dbname"),
+    isForced: has(fields, "options"),
     ifExists: flagOf(fields, "missing_ok"),
     location: -1,
   }),
