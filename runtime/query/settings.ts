@@ -241,7 +241,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "No row has an oid of its own. Dumps of PostgreSQL before 12 say so.",
     "session",
   ),
-  setting("default_tablespace", "", only(""), "There is one place for tables.", "session"),
+  setting("default_tablespace", "", choice("", "pg_default"), "There is one place for tables.", "session"),
   setting("default_table_access_method", "heap", only("heap"), "There is one way to keep tables.", "session"),
   setting(
     "synchronous_commit",

@@ -143,6 +143,8 @@ export interface BoundExplain {
   readonly isVerbose: boolean;
   readonly withCosts: boolean;
   readonly withTiming: boolean;
+  /** What was written of the log (WAL), which is nothing: statements that write are not carried out. */
+  readonly withLog: boolean;
   readonly withSummary: boolean;
   readonly format: "text" | DocumentFormat;
   readonly columns: readonly ResultColumn[];

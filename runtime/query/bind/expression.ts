@@ -1,8 +1,10 @@
 /** Expressions: from names to what they mean. One function for each construct, chosen by its kind. */
+
 import { unreachable } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression } from "../syntax/ast-expression.js";
+import { collationNamed } from "../types/collations.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
 import { recordType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
@@ -177,21 +179,18 @@ export function rowItems(item: Expression, context: ExpressionContext): readonly
   return row.kind === "rowOf" ? row.items : [row];
 }
 
-const collations: ReadonlySet<string> = new Set(["C", "POSIX", "default", "ucs_basic"]);
-
 /** Text is compared by its bytes in every collation that there is. */
 function bindCollate(
   expression: Extract<Expression, { kind: "collate" }>,
   context: ExpressionContext,
 ): BoundExpression {
-  const name = expression.name.at(-1) ?? "";
   const bound = asText(context.binder, bindExpression(expression.subject, context));
   if ((typeFactsOf(bound.type.oid)?.collation ?? 0) === 0) {
     const message = `collations are not supported by type ${context.binder.labelOf(bound.type)}`;
     throw new SqlError("42804", message, { position: positionOf(expression.location) });
   }
-  if (collations.has(name)) return bound;
-  throw new SqlError("42704", `collation "${name}" for encoding "UTF8" does not exist`, {
+  if (collationNamed(expression.name) !== null) return bound;
+  throw new SqlError("42704", `collation "${expression.name.join(".")}" for encoding "UTF8" does not exist`, {
     position: positionOf(expression.location),
   });
 }

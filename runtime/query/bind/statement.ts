@@ -225,17 +225,22 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
   const format = (written ?? "text").toLowerCase();
   options.delete("format");
   const isAnalyze = flag("analyze", false);
+  const ofAnalyze = (name: string, otherwise: boolean): boolean => {
+    const isWanted = flag(name, otherwise);
+    if (!isWanted || isAnalyze) return isWanted;
+    throw new SqlError("22023", `EXPLAIN option ${name.toUpperCase()} requires ANALYZE`);
+  };
   const settled = {
     isAnalyze,
     isVerbose: flag("verbose", false),
     withCosts: flag("costs", true),
-    withTiming: flag("timing", isAnalyze),
+    withTiming: ofAnalyze("timing", isAnalyze),
+    withLog: ofAnalyze("wal", false),
     withSummary: flag("summary", isAnalyze),
   };
   flag("buffers", false);
   flag("settings", false);
   const [left] = options;
-  if (left?.[0] === "wal" && isAnalyze) throw notSupported("the EXPLAIN option wal", left[1].location);
   if (left !== undefined) {
     throw new SqlError("42601", `unrecognized EXPLAIN option "${left[0]}"`, { position: left[1].location });
   }

@@ -77,6 +77,8 @@ export interface ColumnDefinition {
   readonly type: SqlType;
   /** How many dimensions of arrays were written when it was made, if more than one: nobody is held to them. */
   readonly dimensions?: number;
+  /** The collation that was asked for, where it is not that of the type. */
+  readonly collation?: Oid;
   readonly isNotNull: boolean;
   readonly default: StoredExpression | null;
   readonly identity: "always" | "byDefault" | null;
@@ -141,6 +143,8 @@ export interface IndexKey {
   readonly nullsFirst: boolean;
   /** The operator class that was asked for, where it is not the type's own. All of a type have the same order here. */
   readonly operatorClass?: string;
+  /** The collation that was asked for. Absent: the column's. */
+  readonly collation?: Oid;
 }
 
 export interface IndexDefinition extends Commented {
@@ -202,6 +206,8 @@ export const primaryKeyOf = ({ constraints }: Pick<TableDefinition, "constraints
 export interface ViewColumnDefinition {
   readonly name: string;
   readonly type: SqlType;
+  /** Where it is not that of the type. */
+  readonly collation?: Oid;
   /** Who may do what with the column, beside what the view's list says. */
   readonly acl?: Acl;
   /** What an INSERT through the view gives to the column beneath when it says nothing. */
@@ -302,6 +308,8 @@ export interface DomainDefinition extends Commented, Owned {
   readonly schema: Oid;
   /** Over another domain: that one, with the type beneath all of them. */
   readonly base: SqlType;
+  /** The collation that was asked for, where it is not that of the type beneath. */
+  readonly collation?: Oid;
   readonly isNotNull: boolean;
   readonly default: StoredExpression | null;
   /** What the default is a value of first, where that is not `base`: it was that of the domain beneath when this one was made. */
@@ -323,6 +331,8 @@ export interface AttributeDefinition {
   readonly type: SqlType;
   /** How many dimensions of arrays were written, if more than one. */
   readonly dimensions?: number;
+  /** The collation that was asked for, where it is not that of the type. */
+  readonly collation?: Oid;
 }
 
 /** A type whose values are rows of these fields (types/user-types.ts says what its oid tells). */

@@ -10,6 +10,7 @@ import { type Oid, type RecordField, sqlType, typeOid } from "../types/sql-type.
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { best, type Candidate, concreteType, matching, polymorphicTypes } from "./candidates.js";
+import { findCast } from "./coercion.js";
 import { defaultsOf } from "./defaults.js";
 import type { CallTypes, Implementation } from "./define.js";
 import { implementationOf } from "./implementations.js";
@@ -21,7 +22,7 @@ import {
   procedureOf,
   proceduresNamed,
 } from "./procedures.js";
-import type { CallShape, Evaluator, ResolvedFunction, ResolvedOperator } from "./registry.js";
+import type { CallShape, Evaluator, ResolvedFunction, ResolvedOperator, Volatility } from "./registry.js";
 
 const functionHint =
   "No function matches the given name and argument types. You might need to add explicit type casts.";
@@ -169,6 +170,13 @@ function resolved(candidate: FunctionCandidate, args: readonly Oid[], position?:
   };
   const outColumns = procedure.outColumns.map(({ name, type }) => ({ name, type: sqlType(concreteType(type, types)) }));
   return attach(candidate, code, callTypes, { ...shared, outColumns });
+}
+
+/** A text with a value of any type beside it is that of two texts once the value is cast, and as sure as the cast is. */
+function operatorVolatility({ name, volatility }: ProcedureFacts, operands: readonly Oid[]): Volatility {
+  if (name !== "textanycat" && name !== "anytextcat") return volatility;
+  const other = operands[name === "textanycat" ? 1 : 0] ?? 0;
+  return findCast(sqlType(other), sqlType(typeOid.text), "explicit")?.volatility ?? "stable";
 }
 
 type Shared = Pick<ResolvedOperator, "oid" | "name" | "resultType" | "volatility" | "isStrict"> & {
@@ -360,7 +368,7 @@ function resolvedOperator(
     leftType: concrete.length === 1 ? null : sqlType(concrete[0] ?? 0),
     rightType: sqlType(right),
     resultType: sqlType(result),
-    volatility: procedure.volatility,
+    volatility: operatorVolatility(procedure, concrete),
     isStrict: procedure.isStrict,
     evaluator: plainEvaluator(code.call, { args: concrete, result }),
     commutator: operator.commutator,

@@ -306,6 +306,7 @@ function documentOf(
       result["Actual Total Time"] = Number((found.nanoseconds / 1e6 / Math.max(1, found.loops)).toFixed(3));
     result["Actual Rows"] = Math.round(found.rows / Math.max(1, found.loops));
     result["Actual Loops"] = found.loops;
+    if (explain.withLog) for (const label of ["WAL Records", "WAL FPI", "WAL Bytes"]) result[label] = 0;
   }
   for (const [label, text] of details) result[label] = text;
   if (children.length > 0) result["Plans"] = children.map((child) => documentOf(child, explain, measured));

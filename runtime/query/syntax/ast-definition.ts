@@ -93,7 +93,7 @@ export interface CreateTable extends Located {
   /** `LIKE other [INCLUDING …]`, the options as PostgreSQL's bits. */
   /** `at`: how many of the columns stand before it. */
   readonly likes: readonly { readonly table: RelationName; readonly options: number; readonly at: number }[];
-  /** Clauses that change what the table is: INHERITS, PARTITION BY, OF, USING, TABLESPACE, ON COMMIT, WITH (…). */
+  /** Clauses that change what the table is: INHERITS, PARTITION BY, OF, ON COMMIT, WITH (…). */
   readonly clauses: readonly string[];
 }
 
@@ -124,6 +124,7 @@ export type AlterTableAction = Located &
         readonly kind: "setType";
         readonly column: string;
         readonly type: TypeName;
+        readonly collation: readonly string[] | null;
         readonly using: Expression | null;
       }
     | { readonly kind: "addConstraint"; readonly constraint: ConstraintSyntax }
@@ -333,6 +334,7 @@ export interface CreateDomain extends Located {
   readonly kind: "createDomain";
   readonly name: RelationName;
   readonly type: TypeName;
+  readonly collation: readonly string[] | null;
   readonly constraints: readonly ConstraintSyntax[];
 }
 

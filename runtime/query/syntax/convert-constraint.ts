@@ -1,4 +1,5 @@
 /** Constraints and sequence options of tables and columns, of the parser into ours. */
+
 import { notSupported, SqlError } from "../error.js";
 import type { ConstraintSyntax, ReferentialAction, SequenceOptions } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
@@ -7,6 +8,7 @@ import { convertExpression, convertTypeName } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
 import { nameParts } from "./definition-names.js";
 import { definitionElements, valueText } from "./options.js";
+import { expectTablespace } from "./storage-clauses.js";
 import { expectHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, stringsOf, textOf, textOrNull } from "./tree.js";
 
@@ -113,7 +115,7 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
     case "CONSTR_PRIMARY":
     case "CONSTR_UNIQUE":
       expectHints(listOf(fields, "options"), "index", conversion);
-      if (has(fields, "indexspace")) throw notSupported("storage options", location);
+      expectTablespace(fields, "indexspace");
       if (flagOf(fields, "without_overlaps")) throw notSupported("WITHOUT OVERLAPS", location);
       return {
         ...base,

@@ -1,4 +1,5 @@
 /** Statements that define tables, indexes, views, schemas and sequences, of the parser into ours. */
+
 import { notSupported, SqlError } from "../error.js";
 import type {
   AlterDomain,
@@ -37,6 +38,7 @@ import {
 } from "./convert-type.js";
 import { isTemporary, isUnlogged, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
+import { expectHeap, expectTablespace } from "./storage-clauses.js";
 import { expectHints } from "./storage-hints.js";
 import {
   type Fields,
@@ -115,9 +117,9 @@ function tableAs(fields: Fields, conversion: Conversion): CreateTableAsExecute["
   const name = convertRelation(into["rel"], conversion);
   const isMaterializedView = textOf(fields, "objtype") === "OBJECT_MATVIEW";
   const hasOtherOptions = has(into, "options") && !isMaterializedView;
-  if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
-    throw notSupported("storage options", name.location);
-  }
+  if (hasOtherOptions) throw notSupported("storage options", name.location);
+  expectTablespace(into, "tableSpaceName");
+  expectHeap(into);
   if (isMaterializedView && isUnlogged(into["rel"]))
     throw new SqlError("0A000", "materialized views cannot be unlogged");
   return {
@@ -266,7 +268,7 @@ function convertCreateIndex(fields: Fields, conversion: Conversion): CreateIndex
   const table = convertRelation(fields["relation"], conversion);
   const clauses: string[] = [];
   expectHints(listOf(fields, "options"), "index", conversion);
-  if (has(fields, "tableSpace")) clauses.push("TABLESPACE");
+  expectTablespace(fields, "tableSpace");
   return {
     kind: "createIndex",
     name: textOrNull(fields, "idxname"),

@@ -1,4 +1,5 @@
 /** CREATE TABLE and ALTER TABLE, of the parser into ours. */
+
 import { notSupported, SqlError } from "../error.js";
 import type { AlterTable, AlterTableAction, ColumnSyntax, ConstraintSyntax, CreateTable } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
@@ -8,6 +9,7 @@ import { convertExpression, convertTypeName, optional } from "./convert-expressi
 import { convertRelation } from "./convert-query.js";
 import { isTemporary, isUnlogged, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
+import { expectHeap, expectTablespace } from "./storage-clauses.js";
 import { expectChangedHints, expectColumnHint, expectCompression, expectHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
@@ -30,8 +32,8 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   if (has(fields, "partspec")) clauses.push("PARTITION BY");
   if (has(fields, "ofTypename")) clauses.push("OF");
   expectHints(listOf(fields, "options"), "table", conversion);
-  if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
-  if (has(fields, "accessMethod")) clauses.push("USING");
+  expectTablespace(fields, "tablespacename");
+  expectHeap(fields);
   return {
     kind: "createTable",
     name,
@@ -99,7 +101,10 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
     case "AT_AlterColumnType": {
       const column = fieldsOf(definition, "ColumnDef");
       const using = optional(column, "raw_default", conversion);
-      return { kind: "setType", column: name, type: convertTypeName(column["typeName"], conversion), using, location };
+      const collate = has(column, "collClause") ? fieldsOf(column["collClause"], "CollateClause") : null;
+      const collation = collate === null ? null : stringsOf(collate, "collname");
+      const type = convertTypeName(column["typeName"], conversion);
+      return { kind: "setType", column: name, type, collation, using, location };
     }
     case "AT_AddConstraint": {
       const [constraint] = convertConstraints([definition], conversion);
@@ -160,6 +165,9 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
     case "AT_SetLogged":
     case "AT_SetUnLogged":
       return { kind: "setPersistence", isUnlogged: type === "AT_SetUnLogged", location };
+    case "AT_SetTableSpace":
+      expectTablespace(fields, "name");
+      return { kind: "hint", column: null, location };
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
     default:

@@ -107,11 +107,12 @@ export const isTypeKind = (type: string): boolean => type === "OBJECT_TYPE" || t
 
 export function convertCreateDomain(fields: Fields, conversion: Conversion): CreateDomain {
   const type = convertTypeName(fields["typeName"], conversion);
-  if (has(fields, "collClause")) throw notSupported("COLLATE of a domain", type.location);
+  const collation = has(fields, "collClause") ? fieldsOf(fields["collClause"], "CollateClause") : null;
   return {
     kind: "createDomain",
     name: typeNameOf(stringsOf(fields, "domainname")),
     type,
+    collation: collation === null ? null : stringsOf(collation, "collname"),
     constraints: convertConstraints(listOf(fields, "constraints"), conversion),
     location: -1,
   };

@@ -134,3 +134,12 @@ CREATE DOMAIN wrong AS int CHECK (VALUE > (SELECT 1));
 ALTER TABLE texts.indexed ADD CHECK (id = ANY (ARRAY(SELECT 1)));
 SET client_min_messages TO warning;
 DROP SCHEMA texts CASCADE;
+-- A text with a value beside it is as immutable as the cast of the value.
+create table beside (a text, i int, n numeric, d date, ts timestamptz, g text generated always as (a || i || '/' || n) stored);
+create index on beside ((a || i), (i || a), (n || a));
+create index on beside ((a || d));
+create index on beside ((ts || a));
+alter table beside add h text generated always as (d || a) stored;
+insert into beside values ('x', 1, 2.50);
+select g from beside where a || i = 'x1';
+drop table beside;

@@ -1,6 +1,8 @@
 /** Indexes and constraints as the statements that would make them: what `pg_get_indexdef` and `pg_get_constraintdef` say. */
 import { columnsNamed } from "../../syntax/names-read.js";
+import { collationName } from "../../types/collations.js";
 import { quoteIdentifier } from "../../types/quote.js";
+import { collationBeneath } from "../collation.js";
 import type {
   ConstraintDefinition,
   Deferral,
@@ -33,8 +35,12 @@ export function indexKeyText(table: TableDefinition, key: IndexKey, world: Expre
   return isCall ? text : `(${text})`;
 }
 
-function orderText({ isDescending, nullsFirst, operatorClass }: IndexKey): string {
-  const by = operatorClass === undefined ? "" : ` ${quoteIdentifier(operatorClass)}`;
+/** What stands behind a key: another collation than that of what is indexed, another operator class than the type's, the order. */
+function keyOptions(key: IndexKey, table: TableDefinition, { catalog }: CatalogWorld): string {
+  const { isDescending, nullsFirst, operatorClass, collation: own } = key;
+  const isOther = own !== undefined && own !== collationBeneath(key, table, catalog);
+  const collation = isOther ? ` COLLATE ${quoteIdentifier(collationName(own))}` : "";
+  const by = collation + (operatorClass === undefined ? "" : ` ${quoteIdentifier(operatorClass)}`);
   if (isDescending) return nullsFirst ? `${by} DESC` : `${by} DESC NULLS LAST`;
   return nullsFirst ? `${by} NULLS FIRST` : by;
 }
@@ -46,7 +52,9 @@ export function indexText(
   world: ExpressionWorld,
   isPretty: boolean,
 ): string {
-  const keys = index.keys.map((key) => indexKeyText(table, key, world, isPretty) + orderText(key)).join(", ");
+  const keys = index.keys
+    .map((key) => indexKeyText(table, key, world, isPretty) + keyOptions(key, table, world))
+    .join(", ");
   const included = index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
   const nulls = index.nullsAreEqual === true ? " NULLS NOT DISTINCT" : "";
   const predicate =

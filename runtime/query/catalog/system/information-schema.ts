@@ -1,10 +1,13 @@
 /** Rows of `information_schema`: the same facts in the standard's words. */
+
 import type { EvaluationContext } from "../../functions/context.js";
+import { collationByOid } from "../../types/collations.js";
 import type { Datum } from "../../types/datum.js";
 import { noModifier, type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isUserType } from "../../types/user-types.js";
+import { collationOf } from "../collation.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { isTemporary } from "../temporary.js";
 import { eventsOf, updatableEvents } from "../updatable-view.js";
@@ -38,8 +41,11 @@ function datetimePrecision({ oid, modifier }: SqlType): number | null {
   return modifier < 0 ? 6 : modifier;
 }
 
+type CollatedType = Pick<ColumnDefinition, "type" | "collation">;
+
 /** The columns that describe a type, as `columns`, `domains` and `routines` have them. */
-function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRow {
+function typeRow(column: CollatedType, database: string, world: CatalogWorld): SystemRow {
+  const { type } = column;
   const { oid, modifier, domain = 0 } = type;
   const own = world.catalog.objectByOid(domain);
   // What is beneath a domain over another is no type of the standard's.
@@ -48,6 +54,7 @@ function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRo
       data_type: userDefined,
       ...typeNameRow(own.base.domain, database, world),
       ...domainNameRow(type, database, world),
+      ...collationRow(column, database, world),
     };
   const ofDomainArray = elementDomainIn(world.catalog, domain) !== null;
   const isArray = elementTypeOf(oid) !== 0 && typeFactsOf(oid)?.category === "A";
@@ -66,7 +73,15 @@ function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRo
     datetime_precision: datetimePrecision(type),
     ...typeNameRow(ofDomainArray ? domain : oid, database, world),
     ...domainNameRow(type, database, world),
+    ...collationRow(column, database, world),
   };
+}
+
+/** Nothing is said of the database's own collation. */
+function collationRow(column: CollatedType, database: string, { catalog }: CatalogWorld): SystemRow {
+  const found = collationByOid(collationOf(column, catalog));
+  if (found === null || found.provider === "d") return {};
+  return { collation_catalog: database, collation_schema: "pg_catalog", collation_name: found.name };
 }
 
 function domainNameRow({ domain }: SqlType, database: string, world: CatalogWorld): SystemRow {
@@ -82,7 +97,7 @@ function domainNameRow({ domain }: SqlType, database: string, world: CatalogWorl
 export function* domainRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
   for (const domain of world.domains())
     yield {
-      ...typeRow({ ...domain.base, domain: domain.oid }, database, world),
+      ...typeRow({ type: { ...domain.base, domain: domain.oid } }, database, world),
       // Arrays are called by their elements here.
       ...(domain.base.domain === undefined ? { data_type: dataType(domain.base.oid) } : {}),
       domain_default: world.domainDefault(domain),
@@ -121,6 +136,7 @@ interface ListedColumn {
   readonly name: string;
   readonly number: number;
   readonly type: SqlType;
+  readonly collation?: Oid | undefined;
   readonly definition: ColumnDefinition | null;
   /** Of a column that may have a default. */
   readonly valued: ValuedColumn | null;
@@ -133,13 +149,13 @@ function* listedColumns(world: CatalogWorld): Iterable<ListedColumn> {
   for (const table of world.tables())
     for (const column of table.columns) {
       if (column.isDropped) continue;
-      const { name, number, type } = column;
-      yield { relation: table, name, number, type, definition: column, valued: column };
+      const { name, number, type, collation } = column;
+      yield { relation: table, name, number, type, collation, definition: column, valued: column };
     }
   for (const view of world.views())
     for (const [index, column] of view.columns.entries()) {
-      const { name, type } = column;
-      yield { relation: view, name, number: index + 1, type, definition: null, valued: column };
+      const { name, type, collation } = column;
+      yield { relation: view, name, number: index + 1, type, collation, definition: null, valued: column };
     }
 }
 
@@ -160,7 +176,7 @@ function identityRow(column: ColumnDefinition | null, world: CatalogWorld): Syst
 }
 
 export function* columnRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
-  for (const { relation, name, number, type, definition, valued } of listedColumns(world)) {
+  for (const { relation, name, number, type, collation, definition, valued } of listedColumns(world)) {
     const isGenerated = definition !== null && definition.generated !== null;
     const value = valued === null ? null : world.columnValue(valued, world.table(relation.oid));
     yield {
@@ -171,7 +187,7 @@ export function* columnRows(world: ExpressionWorld, database: string): Iterable<
       ordinal_position: number,
       column_default: isGenerated ? null : value,
       is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
-      ...typeRow(type, database, world),
+      ...typeRow({ type, ...(collation === undefined ? {} : { collation }) }, database, world),
       dtd_identifier: String(number),
       is_self_referencing: "NO",
       ...identityRow(definition, world),
@@ -414,7 +430,7 @@ export function* userDefinedTypeRows(world: CatalogWorld, database: string): Ite
 export function* attributeRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
   for (const { schema, name: type, attributes } of world.composites())
     for (const attribute of attributes) {
-      const { udt_schema, udt_name, ...described } = typeRow(attribute.type, database, world);
+      const { udt_schema, udt_name, ...described } = typeRow(attribute, database, world);
       yield {
         ...described,
         udt_catalog: database,

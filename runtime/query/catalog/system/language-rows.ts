@@ -1,4 +1,5 @@
 /** Rows of pg_proc, pg_operator, pg_cast and the other catalogs that describe the language and not the data. */
+
 import {
   allCasts,
   allOperators,
@@ -7,6 +8,7 @@ import {
   type ProcedureSchema,
 } from "../../functions/procedures.js";
 import { SqlArray, vectorOf } from "../../types/array.js";
+import { collations } from "../../types/collations.js";
 import { zoneAbbreviations } from "../../types/date-time/abbreviations.js";
 import { zoneOffsetAt } from "../../types/date-time/format.js";
 import { findZone, zoneNames } from "../../types/date-time/zones.js";
@@ -120,39 +122,18 @@ export const languageRows = (): readonly SystemRow[] => [
   { oid: 14, lanname: "sql", lanowner: bootstrapRole, lanpltrusted: true },
 ];
 
-export const collationRows = (): readonly SystemRow[] => [
-  {
-    oid: 100,
-    collname: "default",
+export const collationRows = (): readonly SystemRow[] =>
+  collations.map(({ oid, name, provider, encoding, locale }) => ({
+    oid,
+    collname: name,
     collnamespace: pgCatalogSchemaOid,
     collowner: bootstrapRole,
-    collprovider: "d",
+    collprovider: provider,
     collisdeterministic: true,
-    collencoding: -1,
-  },
-  {
-    oid: 950,
-    collname: "C",
-    collnamespace: pgCatalogSchemaOid,
-    collowner: bootstrapRole,
-    collprovider: "c",
-    collisdeterministic: true,
-    collencoding: -1,
-    collcollate: "C",
-    collctype: "C",
-  },
-  {
-    oid: 951,
-    collname: "POSIX",
-    collnamespace: pgCatalogSchemaOid,
-    collowner: bootstrapRole,
-    collprovider: "c",
-    collisdeterministic: true,
-    collencoding: -1,
-    collcollate: "POSIX",
-    collctype: "POSIX",
-  },
-];
+    collencoding: encoding,
+    collcollate: locale,
+    collctype: locale,
+  }));
 
 const seconds = (count: number) => makeInterval(0, 0, count * microsPerSecond);
 

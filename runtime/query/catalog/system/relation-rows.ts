@@ -8,6 +8,7 @@ import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { numberInOid } from "../../types/user-types.js";
+import { collationOf, keyCollation } from "../collation.js";
 import {
   type ColumnDefinition,
   extensions,
@@ -130,7 +131,11 @@ function* compositeClassRows(world: CatalogWorld): Iterable<SystemRow> {
     };
 }
 
-function typeColumns({ type, dimensions = 1 }: Pick<ColumnDefinition, "type" | "dimensions">): SystemRow {
+function typeColumns(
+  column: Pick<ColumnDefinition, "type" | "dimensions" | "collation">,
+  { catalog }: CatalogWorld,
+): SystemRow {
+  const { type, dimensions = 1 } = column;
   const facts = typeFactsOf(type.oid);
   return {
     atttypid: type.domain ?? type.oid,
@@ -139,7 +144,7 @@ function typeColumns({ type, dimensions = 1 }: Pick<ColumnDefinition, "type" | "
     attbyval: facts?.isByValue ?? false,
     attalign: facts?.alignment ?? "i",
     attstorage: facts?.storage ?? "x",
-    attcollation: facts?.collation ?? 0,
+    attcollation: collationOf(column, catalog),
     attndims: elementTypeOf(type.oid) === 0 ? 0 : dimensions,
     attcacheoff: -1,
     attstattarget: -1,
@@ -147,14 +152,14 @@ function typeColumns({ type, dimensions = 1 }: Pick<ColumnDefinition, "type" | "
   };
 }
 
-function tableColumnRow(table: TableDefinition, column: ColumnDefinition): SystemRow {
+function tableColumnRow(table: TableDefinition, column: ColumnDefinition, world: CatalogWorld): SystemRow {
   if (column.isDropped)
     return {
       attrelid: table.oid,
       attname: `........pg.dropped.${column.number}........`,
       attnum: column.number,
       attisdropped: true,
-      ...typeColumns({ type: { oid: 0, modifier: -1 } }),
+      ...typeColumns({ type: { oid: 0, modifier: -1 } }, world),
     };
   return {
     attrelid: table.oid,
@@ -166,22 +171,26 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
     attidentity: column.identity === "always" ? "a" : column.identity === "byDefault" ? "d" : "",
     attgenerated: column.generated === null ? "" : "s",
     attacl: aclArray(column),
-    ...typeColumns(column),
+    ...typeColumns(column, world),
   };
 }
 
-function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Iterable<SystemRow> {
+function* indexColumnRows(index: IndexDefinition, table: TableDefinition, world: CatalogWorld): Iterable<SystemRow> {
   const { keys, included } = index;
   const names = indexColumnNames([
     ...keys.map(({ expression, column }) => expression?.syntax ?? columnName(table, column)),
     ...included.map((number) => columnName(table, number)),
   ]);
-  const types = [
-    ...keys.map(({ type }) => type),
-    ...included.map((number) => table.columns.find((column) => column.number === number)?.type ?? sqlType(0)),
+  const columns = [
+    ...keys.map((key) => ({ type: key.type, collation: keyCollation(key, table, world.catalog) })),
+    ...included.map((number) => ({
+      type: table.columns.find((column) => column.number === number)?.type ?? sqlType(0),
+      // What is only carried along is not compared.
+      collation: 0,
+    })),
   ];
-  for (const [place, type] of types.entries())
-    yield { attrelid: index.oid, attname: names[place] ?? "", attnum: place + 1, ...typeColumns({ type }) };
+  for (const [place, column] of columns.entries())
+    yield { attrelid: index.oid, attname: names[place] ?? "", attnum: place + 1, ...typeColumns(column, world) };
 }
 
 export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
@@ -191,18 +200,18 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
         attrelid: numberInOid(oid),
         attname: attribute.name,
         attnum: attribute.number,
-        ...typeColumns(attribute),
+        ...typeColumns(attribute, world),
       };
   for (const { definition } of systemRelations)
-    for (const column of definition.columns) yield tableColumnRow(definition, column);
+    for (const column of definition.columns) yield tableColumnRow(definition, column, world);
   for (const relation of world.relations())
     switch (relation.kind) {
       case "table":
-        for (const column of relation.columns) yield tableColumnRow(relation, column);
+        for (const column of relation.columns) yield tableColumnRow(relation, column, world);
         break;
       case "index": {
         const table = world.table(relation.table);
-        if (table !== null) yield* indexColumnRows(relation, table);
+        if (table !== null) yield* indexColumnRows(relation, table, world);
         break;
       }
       case "sequence":
@@ -212,7 +221,7 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
             attname: name,
             attnum: place + 1,
             attnotnull: true,
-            ...typeColumns({ type: { oid: type, modifier: -1 } }),
+            ...typeColumns({ type: { oid: type, modifier: -1 } }, world),
           };
         break;
       default:
@@ -223,7 +232,7 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
             attnum: place + 1,
             atthasdef: column.default !== undefined,
             attacl: aclArray(column),
-            ...typeColumns(column),
+            ...typeColumns(column, world),
           };
     }
 }
@@ -269,7 +278,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indisready: true,
       indislive: true,
       indkey: int2Vector([...index.keys.map((key) => key.column), ...index.included]),
-      indcollation: oidVector(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
+      indcollation: oidVector(index.keys.map((key) => keyCollation(key, table, world.catalog))),
       indclass: oidVector(index.keys.map(keyClassOf)),
       indoption: int2Vector(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
       indexprs: hasExpressions ? nodeTree("keys", index.oid) : null,

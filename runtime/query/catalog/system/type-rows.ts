@@ -1,6 +1,8 @@
 /** Rows of pg_type and pg_enum: the built-in types, and those that a tenant has made. */
+
 import { arrayOfType, arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
 import { numberInOid } from "../../types/user-types.js";
+import { collationOf } from "../collation.js";
 import {
   type CompositeDefinition,
   type DomainDefinition,
@@ -91,6 +93,7 @@ function domainRow(definition: DomainDefinition, world: ExpressionWorld): System
     typnotnull: definition.isNotNull,
     typbasetype: base.domain ?? base.oid,
     typtypmod: base.domain === undefined ? base.modifier : -1,
+    typcollation: collationOf({ type: typeOf(definition) }, world.catalog),
     typdefaultbin: world.domainDefault(definition) === null ? null : nodeTree("default", definition.oid),
     typdefault: world.domainDefault(definition),
     typacl: aclArray(definition),
@@ -102,7 +105,9 @@ function* domainArrayRow(definition: DomainDefinition, world: CatalogWorld): Ite
   const facts = array === null ? null : typeFactsOf(array.oid);
   if (array?.domain === undefined || facts === null) return;
   const { oid: typelem, name } = definition;
-  yield { ...typeRow(facts), oid: array.domain, typname: arrayName(name), ...ownedBy(definition, world), typelem };
+  const typcollation = collationOf({ type: typeOf(definition) }, world.catalog);
+  const row = { ...typeRow(facts), oid: array.domain, typname: arrayName(name), typelem, typcollation };
+  yield { ...row, ...ownedBy(definition, world) };
 }
 
 export function* enumRows(world: CatalogWorld): Iterable<SystemRow> {

@@ -1,5 +1,6 @@
 /** ALTER TABLE … ADD COLUMN, ALTER COLUMN … TYPE, and identities of columns. */
 import { assert } from "../../../types/assert.js";
+import { keptCollation } from "../../catalog/collation.js";
 import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import { findCast } from "../../functions/coercion.js";
@@ -8,7 +9,7 @@ import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { typeLabel } from "../../types/type-name.js";
 import { addMade, expectReferencesFit } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
-import { expectIdentityType } from "./column-maker.js";
+import { expectCollatable, expectCollation, expectIdentityType } from "./column-maker.js";
 import { columnNamed, expectIndexable } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
@@ -79,12 +80,14 @@ export function addColumn(
 
 export function setType(
   alteration: Alteration,
-  { column: name, type: syntax, using, location }: Extract<AlterTableAction, { kind: "setType" }>,
+  { column: name, type: syntax, collation, using, location }: Extract<AlterTableAction, { kind: "setType" }>,
 ): void {
   const ports = alteration.ports;
   const position = placeOf(location);
   const column = alteration.column(name, position);
   const type = columnTypeOf(syntax, name, ports);
+  expectCollation(collation, position);
+  expectCollatable(collation, type, position);
   if (column.identity !== null) expectIdentityType(type);
   if (column.generated !== null && using !== null) {
     throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
@@ -115,13 +118,19 @@ export function setType(
   }
   expectNoView(ports, alteration.table, column, location);
   const { oid, modifier, domain } = column.type;
-  if (using === null && oid === type.oid && modifier === type.modifier && domain === type.domain) return;
+  const kept = keptCollation(collation, type);
+  if (using === null && oid === type.oid && modifier === type.modifier && domain === type.domain) {
+    // Rows and indexes stay: every collation has the same order.
+    const { collation: before, ...plain } = column;
+    if (before !== kept.collation) alteration.changeColumn(name, position, () => ({ ...plain, ...kept }));
+    return;
+  }
   for (const { keys } of ports.draft.catalog.indexesOf(alteration.table))
     if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
   const next = alteration.restored((each) => {
     if (each.number !== column.number) return each;
-    const { dimensions: _before, ...plain } = each;
-    return { ...plain, type, missingValue: null, ...dimensionsOf(syntax) };
+    const { dimensions: _dimensions, collation: _collation, ...plain } = each;
+    return { ...plain, type, missingValue: null, ...dimensionsOf(syntax), ...kept };
   });
   const indexes = ports.draft.catalog.indexesOf(next).map((index) => ({
     ...index,

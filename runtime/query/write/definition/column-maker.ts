@@ -1,11 +1,13 @@
 /** Columns as written become those of a table's definition. */
 
 import { expectNoQuery, type Telling } from "../../bind/no-query.js";
+import { keptCollation } from "../../catalog/collation.js";
 import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { RelationName } from "../../syntax/ast-query.js";
+import { collationNamed } from "../../types/collations.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
@@ -32,7 +34,7 @@ export const emptyColumn = {
 
 /** Throws 0A000 for a collation that there is not. */
 export function expectCollation(collation: ColumnSyntax["collation"], position?: number): void {
-  if (collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(collation.at(-1) ?? ""))
+  if (collation !== null && collationNamed(collation) === null)
     throw notSupported(`collation "${collation.join(".")}"`, position);
 }
 
@@ -112,7 +114,8 @@ export class ColumnMaker {
     const serial = serialType(syntax.type);
     const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);
     expectCollatable(syntax.collation, type, position);
-    let column: ColumnDefinition = { ...emptyColumn, number, name, type, ...dimensionsOf(syntax.type) };
+    const shown = { ...dimensionsOf(syntax.type), ...keptCollation(syntax.collation, type) };
+    let column: ColumnDefinition = { ...emptyColumn, number, name, type, ...shown };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);
       column = {

@@ -1,5 +1,7 @@
 /** CREATE TYPE … AS (…), and what ALTER TYPE does to its attributes. */
+
 import { bindTypeName } from "../../bind/type-name.js";
+import { keptCollation } from "../../catalog/collation.js";
 import {
   type AttributeDefinition,
   type CompositeDefinition,
@@ -56,11 +58,12 @@ export function createComposite({ name, attributes }: CreateComposite, ports: De
 
 /** Throws 42704, 42P16 and 42501 as a column of a table does, 0A000 for what is not stored and for domains. */
 function attributeOf(
-  { name, type: syntax }: ColumnSyntax,
+  { name, type: syntax, collation }: ColumnSyntax,
   number: number,
   ports: DefinitionPorts,
 ): AttributeDefinition {
-  return { number, name, type: attributeType(name, syntax, ports), ...dimensionsOf(syntax) };
+  const type = attributeType(name, syntax, ports);
+  return { number, name, type, ...dimensionsOf(syntax), ...keptCollation(collation, type) };
 }
 
 function attributeType(name: string, syntax: ColumnSyntax["type"], ports: DefinitionPorts): SqlType {
@@ -151,8 +154,9 @@ export function changeAttributes(
         expectCollation(action.collation, placeOf(action.location));
         const type = attributeType(action.name, action.type, ports);
         expectCollatable(action.collation, type, placeOf(action.location));
-        const { dimensions: _before, ...others } = found;
-        const changed = { ...others, type, ...dimensionsOf(action.type) };
+        const { dimensions: _dimensions, collation: _collation, ...others } = found;
+        const kept = keptCollation(action.collation, type);
+        const changed = { ...others, type, ...dimensionsOf(action.type), ...kept };
         attributes = attributes.map((each) => (each === found ? changed : each));
         break;
       }

@@ -6,6 +6,7 @@ import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/m
 import { operatorClassNamed } from "../../catalog/system/operator-classes.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
+import { collationNamed } from "../../types/collations.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
@@ -33,18 +34,33 @@ function expectCollation({ collation }: IndexKeySyntax, { oid }: SqlType): void 
     throw new SqlError("42804", `collations are not supported by type ${typeLabel(oid)}`);
 }
 
+/** As PostgreSQL: a COLLATE around the whole of an expression is the key's, and what is in it is the key. */
+function withoutCollate(syntax: IndexKeySyntax): IndexKeySyntax {
+  const { expression } = syntax;
+  if (expression?.kind !== "collate" || collationNamed(expression.name) === null) return syntax;
+  const { subject } = expression;
+  const [name, ...rest] = subject.kind === "columnName" && !subject.isStar ? subject.parts : [];
+  const inner = name === undefined || rest.length > 0 ? { expression: subject } : { column: name, expression: null };
+  return withoutCollate({ ...syntax, ...inner, collation: syntax.collation ?? expression.name });
+}
+
 function keyOf(
-  syntax: IndexKeySyntax,
+  written: IndexKeySyntax,
   table: TableDefinition,
   ports: DefinitionPorts,
   position: number | undefined,
 ): IndexKey {
+  const syntax = withoutCollate(written);
   if (syntax.column !== null) expectNoSystemColumn(syntax.column);
-  if (syntax.collation !== null && !["C", "POSIX", "default"].includes(syntax.collation.at(-1) ?? "")) {
+  const collation = syntax.collation === null ? null : collationNamed(syntax.collation);
+  if (syntax.collation !== null && collation === null)
     throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
-  }
   const { isDescending } = syntax;
-  const order = { isDescending, nullsFirst: syntax.nullsFirst ?? isDescending };
+  const order = {
+    isDescending,
+    nullsFirst: syntax.nullsFirst ?? isDescending,
+    ...(collation === null ? {} : { collation: collation.oid }),
+  };
   if (syntax.column !== null) {
     const column = columnNamed(table.columns, syntax.column);
     if (column === null) throw new SqlError("42703", `column "${syntax.column}" does not exist`);

@@ -1,6 +1,8 @@
 /** CREATE TABLE and CREATE TABLE AS. */
+
 import { assert } from "../../../types/assert.js";
 import { expectNoQuery } from "../../bind/no-query.js";
+import { queriedCollation } from "../../catalog/collation.js";
 import type { Comments, SchemaDefinition, TableDefinition } from "../../catalog/model.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -136,7 +138,8 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
       throw new SqlError("42701", `column "${named}" specified more than once`);
     }
     expectTypeUsage(column.type, ports);
-    parts.columns.push({ ...emptyColumn, number: index + 1, name: named, type: column.type });
+    const collation = queriedCollation(column, draft.catalog);
+    parts.columns.push({ ...emptyColumn, number: index + 1, name: named, type: column.type, ...collation });
   }
   const table = withDefaults(
     definitionOf(parts, { owner: ports.user, version: 1, ...onCommit, ...persistenceOf(statement) }),

@@ -2,6 +2,7 @@
 
 import { expectNoQuery } from "../../bind/no-query.js";
 import { bindTypeName } from "../../bind/type-name.js";
+import { keptCollation } from "../../catalog/collation.js";
 import {
   type ColumnDefinition,
   type DomainDefinition,
@@ -16,6 +17,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { domainArrayOid, isComposite } from "../../types/user-types.js";
+import { expectCollatable, expectCollation } from "./column-maker.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
@@ -40,12 +42,15 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
   if (isComposite(base.oid) || isComposite(elementTypeOf(base.oid)))
     throw notSupported("a domain over a composite type", placeOf(statement.type.location));
   expectTypeUsage(base, ports);
+  expectCollation(statement.collation);
   const under = base.domain === undefined ? null : draft.catalog.objectByOid(base.domain);
   if (base.domain !== undefined && under?.kind !== "domain")
     throw notSupported("a domain over arrays of a domain", placeOf(statement.type.location));
   const { user: owner } = ports;
+  expectCollatable(statement.collation, base);
   const start = { kind: "domain", oid: draft.newOid(), name, schema: schema.oid, owner, base } as const;
-  let domain: DomainDefinition = { ...start, isNotNull: false, default: null, checks: [] };
+  const collation = keptCollation(statement.collation, base);
+  let domain: DomainDefinition = { ...start, ...collation, isNotNull: false, default: null, checks: [] };
   for (const constraint of statement.constraints) domain = constrained(domain, constraint, ports);
   // What the one beneath has for a default by now is its own from here on.
   if (under?.kind === "domain" && domain.default === null) domain = { ...domain, ...inheritedDefault(under) };

@@ -1,4 +1,5 @@
 /** CREATE TABLE … (LIKE other INCLUDING …): columns of another table, and what of it goes with them. */
+import { collationOfType } from "../../catalog/collation.js";
 import {
   type Catalog,
   type ColumnDefinition,
@@ -10,6 +11,7 @@ import {
 import { expectPrivilege } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
 import type { CreateIndex, CreateTable, SequenceOptions } from "../../syntax/ast-definition.js";
+import { collationName } from "../../types/collations.js";
 import { type ColumnMaker, emptyColumn } from "./column-maker.js";
 import { type ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
 import { placeOf } from "./draft.js";
@@ -46,12 +48,13 @@ export class LikeTable {
       throw new SqlError("42701", `column "${column.name}" specified more than once`);
     }
     const number = parts.columns.length + 1;
-    const { name, type, isNotNull } = column;
+    const { name, type, collation, isNotNull } = column;
     const copied: ColumnDefinition = {
       ...emptyColumn,
       number,
       name,
       type,
+      ...(collation === undefined ? {} : { collation }),
       isNotNull,
       default: this.#has("defaults") ? column.default : null,
       generated: this.#has("generated") ? column.generated : null,
@@ -130,12 +133,14 @@ export class LikeTable {
       name: null,
       table,
       method: "btree",
-      keys: index.keys.map(({ column, expression, isDescending, nullsFirst, operatorClass }) => ({
+      keys: index.keys.map(({ column, expression, type, isDescending, nullsFirst, operatorClass, collation }) => ({
         column: column === 0 ? null : (this.#names([column])[0] ?? null),
         expression: expression?.syntax ?? null,
         isDescending,
         nullsFirst,
-        collation: null,
+        // As PostgreSQL: the type's own is not said again.
+        collation:
+          collation === undefined || collation === collationOfType(type.oid) ? null : [collationName(collation)],
         operatorClass: operatorClass === undefined ? null : [operatorClass],
       })),
       included: this.#names(index.included),

@@ -2,13 +2,16 @@
  * CREATE and REFRESH MATERIALIZED VIEW. The rows are written like those of a table, by the statement's transaction; from its commit on
  * every other commit keeps them up to date, where the query allows it (view/shape.ts).
  */
+
 import { assert } from "../../../types/assert.js";
+import { queriedCollation } from "../../catalog/collation.js";
 import type {
   ColumnDefinition,
   Maintenance,
   MaterializedViewDefinition,
   StoredQuery,
   TableDefinition,
+  ViewColumnDefinition,
 } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateTableAs, RefreshMaterializedView } from "../../syntax/ast-definition.js";
@@ -37,18 +40,16 @@ const column = (number: number, name: string, type: SqlType): ColumnDefinition =
   missingValue: null,
 });
 
-function viewColumns(
-  statement: CreateTableAs,
-  ports: DefinitionPorts,
-): readonly { readonly name: string; readonly type: SqlType }[] {
+function viewColumns(statement: CreateTableAs, ports: DefinitionPorts): readonly ViewColumnDefinition[] {
   const { query } = ports;
   assert(query !== null, "CREATE MATERIALIZED VIEW has its query bound");
   if (statement.columns.length > query.columns.length)
     throw new SqlError("42601", "too many column names were specified");
   // Values of a domain that come of a query need not fulfil it: an outer join makes NULLs of them.
-  const columns = query.columns.map(({ name, type: { oid, modifier } }, index) => ({
-    name: statement.columns[index] ?? name,
-    type: sqlType(oid, modifier),
+  const columns = query.columns.map((column, index) => ({
+    name: statement.columns[index] ?? column.name,
+    type: sqlType(column.type.oid, column.type.modifier),
+    ...queriedCollation(column, ports.draft.catalog),
   }));
   for (const [index, { name, type }] of columns.entries()) {
     expectNoPseudoType(name, type);

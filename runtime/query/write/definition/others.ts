@@ -1,5 +1,7 @@
 /** CREATE SCHEMA, VIEW and SEQUENCE, ALTER SEQUENCE, renaming, moving to another schema, TRUNCATE. */
+
 import { assert } from "../../../types/assert.js";
+import { queriedCollation } from "../../catalog/collation.js";
 import type {
   CatalogObject,
   ConstraintDefinition,
@@ -82,7 +84,11 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   const isOfSession = statement.isTemporary || readsTemporary(statement.query);
   if (isOfSession && !statement.isTemporary) ports.notice("NOTICE", "00000", `view "${name}" will be a temporary view`);
   const schema = draft.schemaOf({ ...statement.name, location: -1 }, isOfSession, ports.user);
-  const columns = query.columns.map(({ name: own, type }, index) => ({ name: statement.columns[index] ?? own, type }));
+  const columns = query.columns.map((column, index) => ({
+    name: statement.columns[index] ?? column.name,
+    type: column.type,
+    ...queriedCollation(column, draft.catalog),
+  }));
   expectColumns(columns.length);
   for (const [index, column] of columns.entries()) {
     if (columns.findIndex((each) => each.name === column.name) === index) continue;
