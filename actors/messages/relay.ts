@@ -11,7 +11,8 @@
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
  *                6 reconfiguration, 7 cancel, 8 roles changed, 9 taken, 10 gateway gone, 11 forms) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
- *             6: 1 for the last part of a relay, else 0 · bytes of a longer relay, whose parts follow one another
+ *             6: 1 for the last part of a relay, else 0 · bytes of a longer relay, whose parts follow one another; other kinds may come
+ *                between them
  */
 import { assert } from "../../runtime/types/assert.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
@@ -19,7 +20,7 @@ import { kiB, miB } from "../../runtime/types/limits.js";
 export const relayKinds = { requests: 1, replies: 2, commands: 3, question: 4, answer: 5, part: 6 } as const;
 
 const magic = new TextEncoder().encode("KMBRELAY");
-const headBytes = 16;
+export const relayHeadBytes = 16;
 const kindAt = 8;
 const sourceAt = 9;
 const incarnationAt = 10;
@@ -29,7 +30,7 @@ const u32Span = 2 ** 32;
 /** A message between nodes has at most 17 MiB. */
 export const relayBytesMax: number = 16 * miB;
 /** Of one that goes whole. */
-export const relayBodyBytesMax: number = relayBytesMax - headBytes;
+export const relayBodyBytesMax: number = relayBytesMax - relayHeadBytes;
 /** What a heartbeat waits behind is some of these, and not an answer of 8 MiB. */
 export const partBytesMax: number = 512 * kiB;
 /** More than the largest request of a client, whose messages have at most 64 MiB. */
@@ -56,19 +57,19 @@ export interface Relay {
 export function encodeRelay({ kind, incarnation, source = 0, body }: Relay): Uint8Array {
   assert(incarnation >= 0 && incarnation < incarnationSpan, "an incarnation has six bytes");
   assert(source >= 0 && source <= sourcesMax, "a source has one byte");
-  const bytes = new Uint8Array(headBytes + body.length);
+  const bytes = new Uint8Array(relayHeadBytes + body.length);
   bytes.set(magic, 0);
   bytes[kindAt] = kind;
   bytes[sourceAt] = source;
   const view = new DataView(bytes.buffer);
   view.setUint16(incarnationAt, Math.floor(incarnation / u32Span), true);
   view.setUint32(incarnationAt + 2, incarnation % u32Span, true);
-  bytes.set(body, headBytes);
+  bytes.set(body, relayHeadBytes);
   return bytes;
 }
 
 export function isRelay(bytes: Uint8Array): boolean {
-  if (bytes.length < headBytes) return false;
+  if (bytes.length < relayHeadBytes) return false;
   for (let index = 0; index < magic.length; index++) if (bytes[index] !== magic[index]) return false;
   return true;
 }
@@ -84,7 +85,12 @@ export function decodeRelay(bytes: Uint8Array): Required<Relay> {
   assert(isRelay(bytes), "a relay begins with its magic");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const incarnation = view.getUint16(incarnationAt, true) * u32Span + view.getUint32(incarnationAt + 2, true);
-  return { kind: view.getUint8(kindAt), incarnation, source: view.getUint8(sourceAt), body: bytes.slice(headBytes) };
+  return {
+    kind: view.getUint8(kindAt),
+    incarnation,
+    source: view.getUint8(sourceAt),
+    body: bytes.slice(relayHeadBytes),
+  };
 }
 
 /** Parts of a relay, to be put together again where they arrive. */

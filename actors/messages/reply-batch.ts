@@ -93,6 +93,7 @@ export class ReplyBatchReader {
   #view: DataView = new DataView(this.bytes.buffer);
   correlation = 0;
   status = 0;
+  entryFrom = 0;
   bodyFrom = 0;
   bodyTo = 0;
   #next = 0;
@@ -111,6 +112,7 @@ export class ReplyBatchReader {
     assert(end <= this.bytes.length && end >= at + entryHeadBytes, "a batch entry lies within its batch");
     this.correlation = this.#view.getUint32(at + 4, true);
     this.status = this.#view.getUint16(at + 8, true);
+    this.entryFrom = at;
     this.bodyFrom = at + entryHeadBytes;
     this.bodyTo = end;
     this.#next = end;

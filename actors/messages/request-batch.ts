@@ -86,6 +86,7 @@ export class RequestBatchReader {
   correlation = 0;
   deadline = 0;
   kind = 0;
+  entryFrom = 0;
   principalFrom = 0;
   principalTo = 0;
   bodyFrom = 0;
@@ -108,6 +109,7 @@ export class RequestBatchReader {
     this.correlation = view.getUint32(at + 4, true);
     this.deadline = view.getFloat64(at + deadlineAt, true);
     this.kind = view.getUint8(at + 16);
+    this.entryFrom = at;
     this.principalFrom = at + entryHeadBytes;
     this.principalTo = this.principalFrom + view.getUint8(at + 17);
     this.bodyFrom = this.principalTo;

@@ -35,6 +35,9 @@ const requestKinds = [
   "listen",
   "load",
 ] as const satisfies readonly SqlRequest["kind"][];
+/** What a kind of statement is on its way, at the ninth byte of the request. */
+export const sqlKindNumber = (kind: SqlRequest["kind"]): number => requestKinds.indexOf(kind);
+
 const isolations = ["readCommitted", "repeatableRead", "serializable"] as const;
 const severities = ["NOTICE", "WARNING", "INFO"] as const satisfies readonly SqlNotice["severity"][];
 const replyKinds = { syntaxWanted: 0, failed: 1, described: 2, rows: 3 } as const;

@@ -24,6 +24,7 @@ import { KimberliteError } from "../../runtime/types/errors.js";
 import { relayTopics } from "../messages/relay.js";
 import { senderPort } from "../messages/sender.js";
 import type { ReplicaOpened } from "../replica/messages.js";
+import { AnswerShares } from "./answer-shares.js";
 import { Applier } from "./applier.js";
 import type { ShardArgs } from "./args.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -74,8 +75,9 @@ class Shard implements Actor<ShardMessage> {
       after: (ms) => void context.after(ms, { kind: "handoverDue" }),
       now: () => context.monotonic(),
     });
-    const { answering, forwarder, held } = this.#nodes;
-    this.#intake = new Intake(core, answering, forwarder, new HeldRequests((port) => held.isFull(port)));
+    const { answering, forwarder } = this.#nodes;
+    const shares = new AnswerShares((port) => this.#nodes.roomOf(port));
+    this.#intake = new Intake(core, answering, forwarder, new HeldRequests(shares));
     this.#pipeline = new Pipeline(core, this.#intake, answering, this.#handover, {
       published,
       answerOne: (request, body) => this.#intake.answerOne(request, body),
@@ -401,14 +403,15 @@ class Shard implements Actor<ShardMessage> {
   inspect(): Record<string, string | number> {
     const { sql } = this.#core;
     const { queue, held } = this.#intake;
+    const { held: answers, peers } = this.#nodes;
     return {
       ...this.#core.inspect(),
       ...this.#pipeline.inspect(),
       queued: queue.count + held.count,
       queuedBytes: queue.bytes + held.bytes,
-      answerBytesHeld: this.#nodes.held.bytes,
-      answerBytesHeldMost: this.#nodes.held.most,
-      answersHeld: this.#nodes.held.waited,
+      answerBytesHeld: answers.bytes + peers.bytes,
+      answerBytesHeldMost: answers.most + peers.most,
+      answersHeld: answers.waited + peers.waited,
       requestsHeld: held.waited,
       relaysRefused: this.#nodes.relays.refused,
       sqlTransactions: sql?.openTransactions ?? 0,

@@ -1,15 +1,11 @@
 /**
- * Answers on their way to the gateways of this node and to the shards of others: what one of them has no room for stays here, in its order, and
- * is sent a moment later. So nothing that was said is lost; and while much stays for one of them, the shard decides nothing more that would
- * be answered to it.
+ * Answers on their way to the gateways of this node: what one of them has no room for stays here, in its order, and is sent a moment later. So
+ * nothing that was said is lost; and while much stays for one of them, the shard decides nothing more for it whose answer may be long.
  */
 import type { Port, TellOptions, TellResult } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
-import { miB } from "../../runtime/types/limits.js";
-
-/** Of one port: beyond this the shard decides nothing more that is answered to it, until only half of it waits. */
-const heldBytesMax: number = 32 * miB;
+import { type AnswerRoom, Backlog } from "./backlog.js";
 
 interface Held {
   readonly message: OutgoingMessage;
@@ -19,8 +15,7 @@ interface Held {
 
 interface HeldFor {
   readonly answers: Held[];
-  bytes: number;
-  isFull: boolean;
+  readonly backlog: Backlog;
 }
 
 export type Deliver = (port: Port, message: OutgoingMessage, options?: TellOptions) => TellResult;
@@ -53,8 +48,9 @@ export class HeldAnswers {
     return this.#held.size === 0;
   }
 
-  isFull(port: Port): boolean {
-    return this.#held.size > 0 && port.isOpen && this.#held.get(port)?.isFull === true;
+  roomOf(port: Port): AnswerRoom {
+    if (this.#held.size === 0 || !port.isOpen) return "free";
+    return this.#held.get(port)?.backlog.room ?? "free";
   }
 
   /** As a context's, but never `busy`: what is not taken now is kept. */
@@ -66,10 +62,9 @@ export class HeldAnswers {
     }
     const body = "bytes" in message ? message["bytes"] : null;
     const bytes = body instanceof Uint8Array ? body.length : 0;
-    const held = before ?? { answers: [], bytes: 0, isFull: false };
+    const held = before ?? { answers: [], backlog: new Backlog() };
     held.answers.push({ message, options, bytes });
-    held.bytes += bytes;
-    held.isFull ||= held.bytes > heldBytesMax;
+    held.backlog.add(bytes);
     if (this.#held.size === 0) this.#later();
     this.#held.set(port, held);
     this.#bytes += bytes;
@@ -93,10 +88,9 @@ export class HeldAnswers {
         sent += 1;
       }
       for (const { bytes } of held.answers.splice(0, sent)) {
-        held.bytes -= bytes;
+        held.backlog.remove(bytes);
         this.#bytes -= bytes;
       }
-      if (held.bytes <= heldBytesMax / 2) held.isFull = false;
       if (held.answers.length === 0) this.#held.delete(port);
     }
     assert(this.#held.size > 0 || this.#bytes === 0, "what is held is counted");

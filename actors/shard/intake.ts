@@ -10,6 +10,7 @@ import type { CommandMessage } from "../messages/commands.js";
 import { refusalsOf } from "../messages/refused-requests.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import { sessionOf } from "../messages/sql-head.js";
 import type { ShardCore } from "./core.js";
 import type { Forwarder } from "./forwarder.js";
 import type { HeldRequests } from "./held-requests.js";
@@ -32,7 +33,7 @@ export class Intake {
   /** Answers that rest on nothing that is under way, by who asked. */
   readonly #answers = new Map<Port, ReplyBatchWriter>();
 
-  /** @param held takes requests of those who have no room for answers */
+  /** @param held takes requests of sessions that have no room for answers */
   constructor(core: ShardCore, answering: Answering, forwarder: Forwarder, held: HeldRequests) {
     this.held = held;
     this.#core = core;
@@ -124,6 +125,7 @@ export class Intake {
         if (port !== null) this.#core.sql?.cancel(port, batch.correlation);
         continue;
       }
+      if (port instanceof PeerPort) port.asked(batch.correlation, sessionOf(batch));
       const refusal = areCommands ? null : this.#admission(batch);
       if (refusal !== null) {
         refusals ??= new ReplyBatchWriter();
@@ -204,7 +206,9 @@ export class Intake {
   answeredBytes = 0;
 
   /** Takes an answer, to be sent with others. */
-  answerOne({ port, envelope, correlation }: Readonly<QueuedRequest>, body: Uint8Array): void {
+  answerOne(request: Readonly<QueuedRequest>, body: Uint8Array): void {
+    const { port, envelope, correlation } = request;
+    this.held.answered(request, body.length);
     if (envelope !== null) this.#core.context.reply(envelope, { body: body.slice() });
     else if (port !== null) {
       const replies = this.#answers.get(port) ?? new ReplyBatchWriter();

@@ -2,6 +2,7 @@
  * This shard on the other nodes: what travels between them over the replicas' links, the questions that they ask one another, and how each
  * of them stands.
  */
+import type { Port } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
 import { miB } from "../../runtime/types/limits.js";
@@ -22,13 +23,15 @@ import {
   relayTopics,
 } from "../messages/relay.js";
 import type { ReplicaReport } from "../replica/messages.js";
+import type { AnswerRoom } from "./backlog.js";
 import type { ShardCore } from "./core.js";
 import { Forwarder } from "./forwarder.js";
 import { encodeOutcome, type HandoverSettled } from "./handover.js";
 import { HeldAnswers } from "./held-answers.js";
 import type { ShardReports } from "./messages.js";
+import { PeerAnswers } from "./peer-answers.js";
 import { PeerAskers } from "./peer-askers.js";
-import { type Answering, answeringOver, deliverOver, type PeerPort } from "./peer-port.js";
+import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
 import { type Answered, Questions } from "./questions.js";
 import { Relays } from "./relays.js";
 import { collectReports, decodeReport, encodeReport, type ShardReport } from "./report.js";
@@ -59,8 +62,10 @@ export const noBytes = new Uint8Array(0);
 export class OtherNodes {
   readonly forwarder: Forwarder;
   readonly answering: Answering;
-  /** What gateways of this node and shards of others have no room for. */
+  /** What gateways of this node have no room for. */
   readonly held: HeldAnswers;
+  /** What is for gateways of others. */
+  readonly peers: PeerAnswers;
   readonly relays: Relays;
   /** Replicas to which a connection stands. */
   readonly linked = new Set<number>();
@@ -91,10 +96,11 @@ export class OtherNodes {
       roomAgain: () => this.#roomAgain(),
     });
     this.held = new HeldAnswers(
-      deliverOver(context, this.relays),
+      (port, message, options) => context.tell(port, message, options),
       () => void context.after(resendMs, { kind: "resendAnswers" }),
     );
-    this.answering = answeringOver(context, this.held);
+    this.peers = new PeerAnswers(this.relays, () => this.#watch());
+    this.answering = answeringOver(context, this.held, this.peers);
     this.forwarder = new Forwarder(context, this.answering, this.#incarnation, this.relays, this.#questions);
     this.#askers = new PeerAskers(context.epoch, () => this.#core.sql?.dropClosed());
     this.#replicas = args.replicas;
@@ -110,7 +116,7 @@ export class OtherNodes {
 
   /** The replica's mailbox is full: what is for others waits. */
   #tryLater(): boolean {
-    this.#watch();
+    this.#lookLater();
     return false;
   }
 
@@ -122,8 +128,13 @@ export class OtherNodes {
   }
 
   #roomAgain(): void {
-    this.held.resend();
     this.forwarder.goOn();
+    this.peers.resend();
+  }
+
+  /** For answers to a gateway, of this node or another. */
+  roomOf(port: Port): AnswerRoom {
+    return port instanceof PeerPort ? this.peers.roomOf(port) : this.held.roomOf(port);
   }
 
   /** What had no room may have some now. */
@@ -142,6 +153,7 @@ export class OtherNodes {
     this.linked.delete(replica);
     this.#parts.delete(replica);
     this.relays.down(replica);
+    this.peers.down(replica);
     this.#askers.end(replica);
     this.#questions.peerDown(replica);
     this.forwarder.peerDown(replica);
@@ -313,8 +325,12 @@ export class OtherNodes {
   }
 
   #watch(): void {
-    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.relays.isDue;
-    if (this.#isWatching || !isNeeded) return;
+    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.relays.isDue || !this.peers.isEmpty;
+    if (isNeeded) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    if (this.#isWatching) return;
     this.#isWatching = true;
     this.#core.context.after(questionsDueMs, { kind: "questionsDue" });
   }
@@ -323,7 +339,7 @@ export class OtherNodes {
     this.#isWatching = false;
     this.#questions.expire();
     this.relays.goOn();
-    this.forwarder.goOn();
+    this.#roomAgain();
     this.#watch();
   }
 

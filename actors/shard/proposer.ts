@@ -26,7 +26,7 @@ import type { QueuedRequest, RequestQueue } from "./request-queue.js";
 import type { SqlDecider } from "./sql/decider.js";
 
 export type IsEnough = (answerBytes: number) => boolean;
-type Holding = Pick<HeldRequests, "hold">;
+type Holding = Pick<HeldRequests, "hold" | "answered">;
 
 export class Proposer {
   readonly #kernel: Kernel;
@@ -225,7 +225,7 @@ export class Proposer {
       case "waits":
         return decided.answered;
       case "answer":
-        answerBytes(proposal, waiting, outcome.body);
+        this.#answer(proposal, waiting, outcome.body);
         return decided.answered;
       case "failed":
         answerError(proposal, waiting, outcome.error);
@@ -241,7 +241,7 @@ export class Proposer {
         decision ??= this.#decideMade(requestKind.sqlCommit, outcome, proposal, tenant, timeMs);
         if (decision.outcome === decided.full) sql.keep(waiting, tenant, outcome);
         else if (decision.outcome === decided.written) {
-          answerBytes(proposal, waiting, outcome.committed(decision.position));
+          this.#answer(proposal, waiting, outcome.committed(decision.position));
         } else {
           assert(decision.error !== null, "a transaction without a key is written or refused");
           answerBytes(proposal, waiting, outcome.refused(decision.error));
@@ -251,6 +251,11 @@ export class Proposer {
       default:
         return unreachable(outcome);
     }
+  }
+
+  #answer(proposal: Proposal, waiting: QueuedRequest, body: Uint8Array): void {
+    this.#held?.answered(waiting, body.length);
+    answerBytes(proposal, waiting, body);
   }
 
   /** Decides a command that the shard has made itself: its body, and behind it the principal. */

@@ -4,19 +4,27 @@
  * neither the link of the replicas nor a mailbox at either end of it is ever full of them. What is long goes in parts: heartbeats of the protocol
  * share the link.
  *
+ * Parts say nothing of whose they are, so one long message is on its way at a time; short ones go between its parts, but for those of its own lane
+ * (lanes.ts), which come behind it. Of the room on the link parts leave some to short ones. A part that finds none is let past at most as much as it
+ * is itself, so that neither keeps the other waiting.
+ *
  * A shard of an earlier release answers what it does not understand with null: it has taken what came before all the same, and knows of no parts.
  * What does not fit a message between nodes it cannot be sent.
  */
 import { assert } from "../../runtime/types/assert.js";
 import { miB } from "../../runtime/types/limits.js";
-import { partBytesMax, partsOf, relayBodyBytesMax, relayBytesMax } from "../messages/relay.js";
+import { partBytesMax, partsOf, relayBodyBytesMax, relayBytesMax, relayHeadBytes } from "../messages/relay.js";
 
 /** On their way at a time, unless a single message is larger. */
 export const windowBytes: number = 4 * miB;
+/** … of which are parts of long ones. */
+const partsWindowBytes = (windowBytes * 3) / 4;
 /** So much on its way is asked about. */
 const askBytes = windowBytes / 4;
 /** What a message costs beside its bytes. */
 const messageBytes = 256;
+
+assert(partsWindowBytes >= askBytes + partBytesMax, "parts go on while it is asked what is taken");
 
 export interface OutboxHost {
   /** False when they are not on their way: they are sent again later. */
@@ -34,6 +42,14 @@ export class RelayOutbox {
   readonly #host: OutboxHost;
   /** Of a long message: what is still to be sent. */
   #parts: readonly Uint8Array[] = [];
+  /** … and whose it is. */
+  #lane: number | null = null;
+  /** A part, or a long message as a whole, has found no room. */
+  #isPartWaiting = false;
+  /** … since something was last taken: who wants room for a long message may be gone. */
+  #isPartWanted = false;
+  /** What was let past it since. */
+  #letPast = 0;
   #sent = 0;
   #taken = 0;
   #isAsked = false;
@@ -51,34 +67,63 @@ export class RelayOutbox {
   }
 
   /** What has no room finds some later, since so much is asked about; a large message goes on its own. */
-  #fits(bytes: number): boolean {
-    return this.underWay < askBytes || this.underWay + bytes + messageBytes <= windowBytes;
+  #fits(bytes: number, most: number): boolean {
+    return this.underWay < askBytes || this.underWay + bytes + messageBytes <= most;
   }
 
-  hasRoom(bytes: number): boolean {
+  #fitsWhole(bytes: number): boolean {
+    const isPast = this.#isPartWaiting && this.underWay >= askBytes && this.#letPast + bytes > partBytesMax;
+    return !isPast && this.#fits(bytes, windowBytes);
+  }
+
+  #fitsPart(bytes: number): boolean {
+    const fits = this.#fits(bytes, partsWindowBytes);
+    if (!fits) {
+      this.#isPartWaiting = true;
+      this.#isPartWanted = true;
+    }
+    return fits;
+  }
+
+  /**
+   * @param lane whose it is; null for a message of several
+   * @param bodyBytes of the relay
+   */
+  hasRoom(lane: number | null, bodyBytes: number): boolean {
+    if (this.#parts.length > 0 && (lane === null || lane === this.#lane)) return false;
+    const bytes = bodyBytes + relayHeadBytes;
+    if (bytes <= partBytesMax || this.#knowsParts === false) return this.#fitsWhole(bytes);
     if (this.#parts.length > 0) return false;
-    if (bytes > partBytesMax && this.#knowsParts === null) {
+    if (this.#knowsParts === null) {
       this.#isPartsWanted = true;
       this.goOn();
       return false;
     }
-    return this.#fits(Math.min(bytes, this.#knowsParts === true ? partBytesMax : bytes));
+    return this.#fitsPart(partBytesMax);
   }
 
   /** So many bytes of a relay's body can never be sent. */
-  isTooLong(bytes: number): boolean {
-    return this.#knowsParts === false && bytes > relayBodyBytesMax;
+  isTooLong(bodyBytes: number): boolean {
+    return this.#knowsParts === false && bodyBytes > relayBodyBytesMax;
   }
 
   /** Takes a relay for which there is room. False when nothing of it is on its way. */
-  send(bytes: Uint8Array): boolean {
-    assert(this.#parts.length === 0, "what there is no room for waits");
+  send(lane: number | null, bytes: Uint8Array): boolean {
     const isWhole = bytes.length <= (this.#knowsParts === true ? partBytesMax : relayBytesMax);
-    const parts = isWhole ? [bytes] : partsOf(bytes);
+    if (isWhole) {
+      if (!this.#pass(bytes)) return false;
+      if (this.#isPartWaiting) this.#letPast += bytes.length;
+      this.goOn();
+      return true;
+    }
+    assert(this.#parts.length === 0, "one long message goes at a time");
+    const parts = partsOf(bytes);
     const [first] = parts;
     assert(first !== undefined, "a relay is sent as something");
     if (!this.#pass(first)) return false;
     this.#parts = parts.slice(1);
+    this.#lane = lane;
+    this.#partSent();
     this.goOn();
     return true;
   }
@@ -89,6 +134,11 @@ export class RelayOutbox {
     if (!this.#host.send(bytes)) return false;
     this.#sent += length + messageBytes;
     return true;
+  }
+
+  #partSent(): void {
+    this.#isPartWaiting = false;
+    this.#letPast = 0;
   }
 
   /** Something of it has to be tried again. */
@@ -104,8 +154,9 @@ export class RelayOutbox {
     while (this.#parts.length > 0) {
       const [part] = this.#parts;
       assert(part !== undefined, "parts are sent in their order");
-      if (!this.#fits(part.length) || !this.#pass(part)) break;
+      if (!this.#fitsPart(part.length) || !this.#pass(part)) break;
       this.#parts = this.#parts.slice(1);
+      this.#partSent();
     }
     if (!this.#isToBeAsked) return;
     const upTo = this.#sent;
@@ -116,6 +167,8 @@ export class RelayOutbox {
       if (isKnown !== null) this.#isPartsWanted = false;
       this.#knowsParts ??= isKnown;
       this.#taken = upTo;
+      if (!this.#isPartWanted) this.#partSent();
+      this.#isPartWanted = false;
       this.goOn();
       this.#host.roomAgain();
     });

@@ -36,8 +36,8 @@ export class Relays implements RelaySender {
     return outbox;
   }
 
-  hasRoom(replica: number, bytes: number): boolean {
-    const hasRoom = this.#outbox(replica).hasRoom(bytes);
+  hasRoom(replica: number, lane: number | null, bytes: number): boolean {
+    const hasRoom = this.#outbox(replica).hasRoom(lane, bytes);
     if (!hasRoom) this.refused += 1;
     return hasRoom;
   }
@@ -46,8 +46,8 @@ export class Relays implements RelaySender {
     return this.#outbox(replica).isTooLong(bytes);
   }
 
-  send(replica: number, bytes: Uint8Array): boolean {
-    return this.#outbox(replica).send(bytes);
+  send(replica: number, lane: number | null, bytes: Uint8Array): boolean {
+    return this.#outbox(replica).send(lane, bytes);
   }
 
   /** The link has ended, and with it what was under way. */

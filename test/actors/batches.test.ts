@@ -14,6 +14,7 @@ import {
 } from "../../actors/messages/request-batch.js";
 import type { SqlRequest } from "../../actors/messages/sql.js";
 import { decodeSqlRequest, encodeSqlRequest, writeSqlRequest } from "../../actors/messages/sql-codec.js";
+import { isAnsweredShortly, noSession, sessionOf } from "../../actors/messages/sql-head.js";
 import { cutRecord, narrowedTo, pieceCount, piecesHold, piecesOf } from "../../actors/projection/record-pieces.js";
 import { Proposal } from "../../actors/shard/proposal.js";
 import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
@@ -21,6 +22,7 @@ import { decodeVersionHeader, VersionHeaderWriter } from "../../actors/shard/ver
 import { RequestTable } from "../../protocol/server/request-table.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { SpanEvents } from "../../runtime/kernel/codecs/events-reply.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
@@ -301,6 +303,46 @@ const statement = (over: Partial<SqlRequest> = {}): SqlRequest => ({
   settings: [["TimeZone", "Europe/Zürich"]],
   transaction: { isOpen: true, isolation: "serializable", isReadOnly: true, requests: 2, snapshot: -1, startedAt: 5 },
   ...over,
+});
+
+test("the head of a packed statement says whose it is, and whether its answer is short whatever it does", (t) => {
+  const packed = (over: Partial<SqlRequest>) => {
+    const body = encodeSqlRequest(statement(over));
+    const bytes = new Uint8Array(body.length + 3);
+    bytes.set(body, 3);
+    return {
+      bytes,
+      view: new DataView(bytes.buffer),
+      kind: requestKind.sql,
+      bodyFrom: 3,
+      bodyTo: bytes.length,
+    } as const;
+  };
+  for (const session of [1, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER]) {
+    const request = packed({ session });
+    t.is(sessionOf(request), session);
+    t.is(sessionOf({ ...request, kind: requestKind.append }), noSession);
+    t.is(sessionOf({ ...request, bodyTo: 3 + 16 }), noSession, "one that is too short is refused later");
+  }
+  const ends = ["close", "end", "commit", "rollback", "savepoint", "load"] as const;
+  for (const kind of ends) t.true(isAnsweredShortly(packed({ kind })), kind);
+  for (const kind of ["describe", "fetch", "listen"] as const) t.false(isAnsweredShortly(packed({ kind })), kind);
+  const writes = ["INSERT INTO t VALUES (1)", "  update t\nSET a = 1", "Delete from t"];
+  for (const text of writes) {
+    t.true(isAnsweredShortly(packed({ text })), text);
+    t.false(isAnsweredShortly(packed({ text: `${text}\nReturning *` })), text);
+    const whole = packed({ text });
+    for (let bodyTo = 3; bodyTo < whole.bodyTo; bodyTo++) t.notThrows(() => isAnsweredShortly({ ...whole, bodyTo }));
+  }
+  for (const text of [
+    "SELECT 1",
+    "WITH x AS (DELETE FROM t) SELECT 1",
+    "EXPLAIN INSERT INTO t VALUES (1)",
+    "",
+    "inserts",
+  ]) {
+    t.false(isAnsweredShortly(packed({ text })), text);
+  }
 });
 
 test("a statement comes out as it went in; requests of one shape share it, whatever else they say", (t) => {

@@ -16,7 +16,8 @@ import {
 import { ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { HeldAnswers } from "../../actors/shard/held-answers.js";
-import { answeringOver, deliverOver, PeerPort } from "../../actors/shard/peer-port.js";
+import { PeerAnswers } from "../../actors/shard/peer-answers.js";
+import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { FakeContext, type Told } from "./fake-context.js";
@@ -40,9 +41,15 @@ test("what a node asked before it ended is not answered to the one that starts i
       return true;
     },
   };
-  const answering = answeringOver(context, new HeldAnswers(deliverOver(context, relays), () => {}));
+  const held = new HeldAnswers(
+    (port, message) => context.tell(port, message),
+    () => {},
+  );
+  const answering = answeringOver(context, held, new PeerAnswers(relays, () => {}));
   const former = new PeerPort(1, 7, 1, 1 as Epoch);
-  const replies = { kind: "replies", bytes: new Uint8Array(8) };
+  const batch = new ReplyBatchWriter();
+  batch.ok(1, new Uint8Array(8));
+  const replies = { kind: "replies", bytes: batch.take() };
   t.is(answering.tell(former, replies), "accepted");
   former.isOpen = false;
   t.is(answering.tell(former, replies), "gone");

@@ -337,7 +337,64 @@ test("a leader that takes nothing is not sent more and more: what cannot wait is
     }
   }
   const handedOn = relayed().filter(({ kind }) => kind === relayKinds.part);
-  t.deepEqual([handedOn.length, refused], [8, 12], "two are on their way in parts, and 32 MB wait");
+  t.deepEqual([handedOn.length, refused], [6, 16], "two are on their way in parts, and 24 MB wait");
+});
+
+test("a long request of one session is not waited for by others; its own wait, and so does the word that it is cancelled", async (t) => {
+  const { context, shard, from } = await startFollower(t);
+  const requestOf = (
+    correlation: number,
+    session: number,
+    bytes: number,
+    kind: number = requestKind.sql,
+  ): Uint8Array => {
+    const body = new Uint8Array(Math.max(bytes, 17));
+    new DataView(body.buffer).setUint32(9, session, true);
+    const batch = new RequestBatchWriter();
+    batch.add(correlation, 0, kind, noBytes, body, 0, kind === requestKind.cancel ? 0 : body.length);
+    return batch.take();
+  };
+  const ask = (...requests: readonly Uint8Array[]): void =>
+    shard.receive(
+      { kind: "requests", bytes: Buffer.concat(requests), count: requests.length },
+      context.envelope("gateway-0"),
+    );
+  const assembler = new PartAssembler();
+  const came: (readonly [kind: number, bytes: number])[] = [];
+  const take = ({ kind, body }: Relay): void => {
+    if (kind === relayKinds.part) {
+      const whole = assembler.add(body);
+      if (whole !== null) take(decodeRelay(whole));
+    } else if (kind === relayKinds.requests) {
+      const requests = new RequestBatchReader().open(body);
+      while (requests.next()) came.push([requests.kind, requests.bodyTo - requests.bodyFrom]);
+    }
+  };
+  const takeAll = (): void => {
+    const relays = context.told.splice(0).filter(({ message }) => message.kind === "relay");
+    for (const { message } of relays) {
+      const relay = decodeRelay(message["bytes"] as Uint8Array);
+      take(relay);
+      if (relay.kind !== relayKinds.question) continue;
+      const answer = encodeAnswer(relay.incarnation, { id: decodeQuestion(relay.body).id, body: noBytes });
+      shard.receive({ kind: "relayed", from: 1, bytes: answer }, from);
+    }
+  };
+  const { sql, cancel } = requestKind;
+  ask(requestOf(1, 1, 6_000_000), requestOf(2, 1, 100), requestOf(3, 2, 200), requestOf(1, 0, 0, cancel));
+  takeAll();
+  ask(requestOf(4, 3, 300));
+  takeAll();
+  t.deepEqual(came, [
+    [sql, 200],
+    [sql, 300],
+  ]);
+  for (let round = 0; round < 20; round++) takeAll();
+  t.deepEqual(came.slice(2), [
+    [sql, 6_000_000],
+    [sql, 100],
+    [cancel, 0],
+  ]);
 });
 
 test("the leader hears of a gateway that is gone, and of no other, and ends what it has begun for its clients", async (t) => {
