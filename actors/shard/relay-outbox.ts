@@ -17,8 +17,8 @@ import { partBytesMax, partsOf, relayBodyBytesMax, relayBytesMax, relayHeadBytes
 
 /** On their way at a time, unless a single message is larger. */
 export const windowBytes: number = 4 * miB;
-/** … of which are parts of long ones. */
-const partsWindowBytes = (windowBytes * 3) / 4;
+/** … of which are parts of long ones: what is short waits behind no more than that. */
+const partsWindowBytes = windowBytes / 2;
 /** So much on its way is asked about. */
 const askBytes = windowBytes / 4;
 /** What a message costs beside its bytes. */
