@@ -337,7 +337,7 @@ test("a leader that takes nothing is not sent more and more: what cannot wait is
     }
   }
   const handedOn = relayed().filter(({ kind }) => kind === relayKinds.part);
-  t.deepEqual([handedOn.length, refused], [3, 17], "one is on its way in parts, and 24 MB wait");
+  t.deepEqual([handedOn.length, refused], [4, 17], "one is on its way in parts, and 24 MB wait");
 });
 
 test("a long request of one session is not waited for by others; its own wait, and so does the word that it is cancelled", async (t) => {
