@@ -28,7 +28,8 @@ const program = fileURLToPath(new URL("../../protocol/admin/main.js", import.met
 const shimUrl = new URL("./fault-shim.js", import.meta.url).href;
 const logLinesMax = 2_000;
 const stopMs = 30_000;
-const readyMs = 60_000;
+/** Each thread of a node loads its modules, 7 s of a processor in all: a minute and more where three nodes share two processors with much else. */
+const readyMs = 180_000;
 const commandMs = 60_000;
 
 /** Runs a command to its end, in a process without shim. */

@@ -19,7 +19,8 @@ import { count, flowing, nodeName, note, others, pick, prove, type Scene, within
 const sector = 4_096;
 /** More than may be under way at once. */
 const endOps = 24;
-const silentMs = 15_000;
+/** From the start of the processes on, which may take them most of that. */
+const silentMs = 120_000;
 const healMs = 40_000;
 const commonTries = 8;
 
