@@ -3,6 +3,7 @@
  * settings that change what names and literals mean.
  */
 import type { BoundStatement } from "../../runtime/query/bind/bound.js";
+import { temporarySchemaSetting } from "../../runtime/query/catalog/temporary.js";
 import { type PastPoint, pastPointOf } from "../../runtime/query/execute/past-point.js";
 import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
@@ -25,6 +26,7 @@ const bindingSettings = [
   "kimberlite.as_of",
   "is_superuser",
   "role",
+  temporarySchemaSetting,
 ];
 
 /** A statement that was bound and planned, and what follows from that alone. */

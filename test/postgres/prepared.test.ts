@@ -143,6 +143,43 @@ test.serial("settings, search paths and roles that a plan depends on are told ap
   t.deepEqual(await run(a, "when", "1"), ["2", "D 2020-01-01 09:00:00+09", "C SELECT 1"]);
 });
 
+test.serial("each session reads and writes its own temporary table, whatever others call theirs", async (t) => {
+  const three = [await session(), await session(), await session()] as const;
+  const [plain, one, other] = three;
+  await sql(plain, "CREATE TABLE mine (id int PRIMARY KEY, v text)");
+  await sql(plain, "INSERT INTO mine VALUES (1, 'everybody')");
+  for (const client of [one, other]) await sql(client, "CREATE TEMP TABLE mine (id int PRIMARY KEY, v text)");
+  await sql(one, "INSERT INTO mine VALUES (1, 'one')");
+  await sql(other, "INSERT INTO mine VALUES (1, 'other')");
+  const ask = async (text: string): Promise<string[]> => {
+    const values: string[] = [];
+    for (const client of [...three, other, one, plain])
+      values.push(...(await sql(client, text)).filter((answer) => answer.startsWith("D")));
+    return values;
+  };
+  const wanted = ["everybody", "one", "other", "other", "one", "everybody"];
+  // By the row's key, from a projection, and by the shard.
+  t.deepEqual(
+    await ask("SELECT v FROM mine WHERE id = 1"),
+    wanted.map((value) => `D ${value}`),
+  );
+  t.deepEqual(
+    await ask("SELECT max(v) FROM mine"),
+    wanted.map((value) => `D ${value}`),
+  );
+  t.deepEqual(
+    await ask("UPDATE mine SET v = v WHERE id = 1 RETURNING v"),
+    wanted.map((value) => `D ${value}`),
+  );
+  for (const client of three) await round(client, parse("mine", "SELECT v FROM mine WHERE id = $1"), sync);
+  const prepared = await Promise.all(three.map(async (client) => run(client, "mine", "1")));
+  t.deepEqual(
+    prepared.map(([, row]) => row),
+    wanted.slice(0, 3).map((value) => `D ${value}`),
+  );
+  await sql(plain, "DROP TABLE mine");
+});
+
 test.serial("clients are told by the routine that what they had prepared is to be prepared again", async (t) => {
   const client = await session();
   const routine = async (name: string): Promise<string | undefined> => {
