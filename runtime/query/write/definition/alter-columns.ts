@@ -13,6 +13,7 @@ import { expectCollatable, expectCollation, expectIdentityType } from "./column-
 import { columnNamed, expectIndexable } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
+import { dropRelation } from "./drop.js";
 import { computedFrom } from "./drop-column.js";
 import type { DefinitionPorts } from "./ports.js";
 import { changeSequence, noOptions } from "./sequences.js";
@@ -200,5 +201,7 @@ export function dropIdentity(
     return;
   }
   alteration.changeColumn(name, position, (each) => ({ ...each, identity: null, sequence: 0 }));
-  alteration.ports.draft.remove(column.sequence);
+  const sequence = alteration.ports.draft.catalog.objectByOid(column.sequence);
+  assert(sequence?.kind === "sequence", "a column's numbers come of a sequence");
+  dropRelation(alteration.ports, sequence, false);
 }

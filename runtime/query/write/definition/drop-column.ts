@@ -7,7 +7,7 @@ import { columnsNamed } from "../../syntax/names-read.js";
 import { dropConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
 import { columnNamed } from "./constraints.js";
-import { allDependentsOf, dropRelation, labelOf, readsRelation } from "./drop.js";
+import { allDependentsOf, drawersOfOwned, dropRelation, labelOf, noteAll, readsRelation, sequencesOf } from "./drop.js";
 import { columnReadersOf } from "./view-sources.js";
 import { followDroppedColumn, viewsReading } from "./views.js";
 
@@ -32,7 +32,8 @@ export function dropColumn(
   const computed = computedFrom(alteration.table, name);
   const views = viewsReading(alteration.ports, alteration.table, column);
   const kept = columnReadersOf(alteration.ports, alteration.table.oid, number);
-  if (referencing.length + computed.length + views.length + kept.length > 0 && !isCascade) {
+  const drawers = drawersOfOwned(alteration.ports, alteration.table, number);
+  if (referencing.length + computed.length + views.length + kept.length + drawers.length > 0 && !isCascade) {
     const self = `table ${draft.shown(alteration.table)}`;
     const dependents = [
       ...computed.map((each) => `column ${each.name} of ${self}`),
@@ -49,6 +50,7 @@ export function dropColumn(
         told.add(subject);
       }
     }
+    dependents.push(...drawers.map(({ description }) => description));
     throw new SqlError("2BP01", `cannot drop column ${name} of ${self} because other objects depend on it`, {
       detail: dependents.join("\n"),
       hint: "Use DROP ... CASCADE to drop the dependent objects too.",
@@ -76,6 +78,8 @@ export function dropColumn(
     alteration.ports.cascades.note({ description: `view ${draft.shown(view)}`, partOf: null });
     dropRelation(alteration.ports, view, true);
   }
+  noteAll(alteration.ports, drawers);
+  for (const drawer of drawers) drawer.drop();
   followDroppedColumn(alteration.ports, alteration.table, column);
   for (const { table, constraint } of referencing) {
     const description = `constraint ${constraint.name} on table ${draft.shown(table)}`;
@@ -119,8 +123,7 @@ export function dropColumn(
     version: now.version + 1,
   });
   for (const index of gone) draft.remove(index.oid);
-  const owned = draft.catalog.objectByOid(column.sequence);
-  if (owned?.kind === "sequence" && owned.ownerTable === now.oid) draft.remove(owned.oid);
+  for (const { oid } of sequencesOf(draft, now.oid, number)) draft.remove(oid);
 }
 
 /** Generated columns whose expression names the column. */

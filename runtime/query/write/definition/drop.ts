@@ -4,6 +4,7 @@ import type {
   CatalogObject,
   ColumnDefinition,
   Relation,
+  SequenceDefinition,
   StoredExpression,
   TableDefinition,
   ViewDefinition,
@@ -24,6 +25,8 @@ export interface Dependent {
   readonly oid: Oid;
   /** The table that it is a part of; null for an object of its own. */
   readonly partOf: Oid | null;
+  /** The column of that table that it is a part of. */
+  readonly column?: number;
   /** What may have dependents of its own. */
   readonly relation: Relation | null;
   drop(): void;
@@ -62,11 +65,25 @@ const defaultsDrawing = (view: ViewDefinition, sequence: Relation, draft: Catalo
     return [{ description, oid: view.oid, partOf: view.oid, relation: null, drop }];
   });
 
+/** Sequences that go with a table, or with one of its columns. */
+export const sequencesOf = ({ catalog }: CatalogDraft, table: Oid, column: number | null): SequenceDefinition[] =>
+  [...catalog.objects()].filter(
+    (object): object is SequenceDefinition =>
+      object.kind === "sequence" && object.ownerTable === table && (column === null || object.ownerColumn === column),
+  );
+
+/** What draws from the sequences that go with a table, or with one of its columns, and does not go itself. */
+export const drawersOfOwned = (ports: DefinitionPorts, { oid }: TableDefinition, column: number | null): Dependent[] =>
+  sequencesOf(ports.draft, oid, column)
+    .flatMap((sequence) => dependentsOf(ports, sequence))
+    .filter((dependent) => dependent.partOf !== oid || (column !== null && dependent.column !== column));
+
 /** What hangs on a relation and is no part of it. */
 function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
   const { draft } = ports;
   const found: Dependent[] = [];
   if (relation.kind === "table") {
+    found.push(...drawersOfOwned(ports, relation, null));
     for (const { table, constraint } of draft.catalog.referencing(relation.oid)) {
       if (table.oid === relation.oid) continue;
       found.push({
@@ -97,6 +114,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
           description: `default value for column ${column.name} of table ${draft.shown(object)} depends on sequence ${draft.shown(relation)}`,
           oid: object.oid,
           partOf: object.oid,
+          column: column.number,
           relation: null,
           drop: () => {
             const now = draft.catalog.objectByOid(object.oid);
@@ -158,7 +176,7 @@ export function inOrder(
   const newestFirst = (dependents: readonly Dependent[]): Dependent[] =>
     dependents
       .filter(({ partOf, relation }) => !dropped.has(partOf ?? 0) && !dropped.has(relation?.oid ?? 0))
-      .sort((left, right) => right.oid - left.oid);
+      .sort((left, right) => right.oid - left.oid || (right.column ?? 0) - (left.column ?? 0));
   for (const root of roots) {
     /** Who is looked at, and which of their dependents are still to be. */
     const open: { readonly of: Dependent | null; readonly left: Dependent[] }[] = [
@@ -223,9 +241,7 @@ function removeRelation(ports: DefinitionPorts, relation: Relation): void {
   for (const dependent of dependents) dependent.drop();
   for (const oid of rows?.indexes ?? []) draft.remove(oid);
   if (relation.kind !== "table") return;
-  for (const object of [...draft.catalog.objects()]) {
-    if (object.kind === "sequence" && object.ownerTable === relation.oid) draft.remove(object.oid);
-  }
+  for (const { oid } of sequencesOf(draft, relation.oid, null)) draft.remove(oid);
 }
 
 export const labelOf = ({ kind }: CatalogObject): string =>
