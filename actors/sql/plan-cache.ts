@@ -89,8 +89,11 @@ export class PlanCache {
   keep(request: SqlRequest, bound: BoundStatement): PlannedStatement {
     const planned = plannedStatement(bound);
     expectResult(request, planned);
-    // The catalogs of open transactions come and go.
-    if (bound.catalogVersion < 0) return planned;
+    // The catalogs of open transactions come and go: what is planned under one is found by its request alone.
+    if (bound.catalogVersion < 0) {
+      if (request.shape !== undefined && request.shape !== null) this.#byShape.set(request.shape, planned);
+      return planned;
+    }
     const key = PlanCache.key(request, bound.catalogVersion);
     if (key.length > textLengthMax) return planned;
     if (this.#plans.size >= plansMax || this.#planCharacters + key.length > charactersMax) {

@@ -21,6 +21,7 @@ import { UnfetchedRows } from "../../sql/unfetched-rows.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { CommitMaker, type CommitReply } from "./commit-maker.js";
 import { type DeciderHost, type Deciding, temporaryName } from "./deciding.js";
+import { DrawnOids } from "./drawn-oids.js";
 import { KeptOutcomes } from "./kept-outcomes.js";
 import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
@@ -58,6 +59,7 @@ export class SqlDecider {
       plans: new PlanCache(),
       locks: new LockTable(),
       sequences: new Sequences(),
+      oids: new DrawnOids(),
       temporary: new Set(),
     };
     this.#commits = new CommitMaker(this.#deciding);
@@ -414,8 +416,9 @@ export class SqlDecider {
       session.closeAll();
     }
     this.#sessions.clear();
-    const { sequences, catalogs, plans, temporary } = this.#deciding;
+    const { sequences, oids, catalogs, plans, temporary } = this.#deciding;
     temporary.clear();
+    oids.clear();
     sequences.clear();
     catalogs.clear();
     plans.clear();

@@ -5,6 +5,7 @@ import type { TreeReader } from "../../../runtime/store/tree.js";
 import type { Engine } from "../../sql/engine.js";
 import type { PlanCache } from "../../sql/plan-cache.js";
 import type { QueuedRequest } from "../request-queue.js";
+import type { DrawnOids } from "./drawn-oids.js";
 import type { FactsLimits } from "./facts-limits.js";
 import type { LockTable } from "./lock-table.js";
 import type { Sequences } from "./sequences.js";
@@ -33,6 +34,7 @@ export interface Deciding {
   readonly plans: PlanCache;
   readonly locks: LockTable;
   readonly sequences: Sequences;
+  readonly oids: DrawnOids;
   /** Schemas of temporary tables whose sessions are there, by tenant and name. */
   readonly temporary: Set<string>;
 }

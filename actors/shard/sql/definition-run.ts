@@ -1,4 +1,4 @@
-/** Statements that define things, and those about whole tables, in the shard. One transaction at a time changes a tenant's catalog. */
+/** Statements that define things, and those about whole tables, in the shard. */
 import { actorOf } from "../../../runtime/query/bind/authority.js";
 import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../../runtime/query/bind/bound.js";
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
@@ -33,16 +33,19 @@ import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
 import { setConstraints } from "./deferred-constraints.js";
+import { isUndisturbed, lockChanges } from "./definition-locks.js";
+import type { DrawnOids } from "./drawn-oids.js";
 import { RowLoad } from "./row-load.js";
 import { elementsOf, type SchemaElements } from "./schema-elements.js";
 import { effectsOf } from "./session-effects.js";
-import { catalogLockName, tableLockName } from "./statement-locks.js";
+import { tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
 import { dropSchemas } from "./temporary-tables.js";
 
 export interface DefinitionHost {
   /** A number below 0 that stands for no other catalog. */
   nextVersion(): number;
+  readonly oids: DrawnOids;
   /** Whether a schema of temporary tables is of a session that is over. */
   isOver(schema: string): boolean;
 }
@@ -51,7 +54,7 @@ export function runDefinition(
   parts: StatementParts,
   run: StatementRun,
   body: BoundDefinition | BoundSession,
-  { nextVersion, isOver }: DefinitionHost,
+  { nextVersion, oids, isOver }: DefinitionHost,
 ): StatementResult {
   const { statement } = body;
   if (body.kind === "session") {
@@ -64,11 +67,16 @@ export function runDefinition(
     if (statement.kind !== "truncate" && statement.kind !== "discard") throw notSupported(statement.kind);
   }
   const { request, locks, catalog, evaluation, transaction, reader } = parts;
-  locks.lockWhole(catalogLockName(request.tenant), "update");
+  const { tenant } = request;
   assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
   const version = nextVersion();
   const elements = body.kind === "definition" ? elementsOf(body.statement, evaluation.context) : null;
-  const draft = new CatalogDraft(catalog, elements?.context ?? evaluation.context, version);
+  const draft = new CatalogDraft(
+    catalog,
+    elements?.context ?? evaluation.context,
+    version,
+    oids.first(tenant, catalog.head.nextOid, locks.hasOthers),
+  );
   const query = body.kind === "definition" ? body.query : null;
   const ports = portsOf(parts, run, draft, query);
   const { temporarySchema } = evaluation.context;
@@ -77,10 +85,15 @@ export function runDefinition(
   if (elements !== null) defineElements(parts, run, draft, elements);
   // Whoever makes something temporary for the first time clears away what others have left.
   const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
-  if (isMade) dropSchemas(draft, (schema) => schema !== temporarySchema && isOver(schema));
+  if (isMade) {
+    const isLeft = (schema: string): boolean => schema !== temporarySchema && isOver(schema);
+    dropSchemas(draft, isLeft, (oid) => isUndisturbed(tenant, oid, locks));
+  }
   if (draft.hasChanged) {
+    lockChanges(draft, tenant, locks);
+    oids.drawn(tenant, draft.nextOid);
     const computed = transaction.overlay.written;
-    draft.finish(request.tenant, transaction.overlay, reader);
+    draft.finish(tenant, transaction.overlay, reader);
     transaction.catalogVersion = version;
     transaction.defined(computed);
   }
@@ -131,7 +144,11 @@ function defineOf({ statement }: BoundSession, ports: DefinitionPorts): Definiti
   if (statement.kind === "truncate") return define(statement, ports);
   if (statement.kind !== "discard") throw notSupported(statement.kind);
   const { temporarySchema } = ports;
-  dropSchemas(ports.draft, (schema) => schema === temporarySchema);
+  dropSchemas(
+    ports.draft,
+    (schema) => schema === temporarySchema,
+    () => true,
+  );
   return { tag: "DISCARD TEMP" };
 }
 

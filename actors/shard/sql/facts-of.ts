@@ -5,6 +5,9 @@
 import { encodeNotification } from "../../../runtime/kernel/notification-rows.js";
 import { encodeWriteHead } from "../../../runtime/kernel/request.js";
 import { beginSqlFacts, putFact, removeFact, stagedFact } from "../../../runtime/kernel/sql-facts.js";
+import { catalogHeadOid, decodeCatalogHead, encodeHeadOver } from "../../../runtime/query/catalog/encoding.js";
+import { objectOf } from "../../../runtime/query/table/overlay.js";
+import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
@@ -31,6 +34,8 @@ function spaceOf(tree: number): number {
   }
 }
 
+/** Where the content of a tree's value begins: behind the position that wrote it. */
+const contentAt = 8;
 const noItem = new Uint8Array(0);
 /** Where the facts begin: behind the head of every write. The number of rows stands behind the version. */
 const headBytes = 40;
@@ -84,13 +89,15 @@ export function writeFacts(
     if (out.length - (cuts.at(-1) ?? 0) > limits.partBytes) cuts.push(before);
   };
   const { loaded } = overlay;
-  for (const { tree, key, value } of overlay.single()) {
+  for (const { tree, key, value: written } of overlay.single()) {
     seen += 1;
     if (seen % entriesBetweenSigns === 0) working();
     const isThere = state.get(tree, key);
+    const isHead = tree === tableTree.catalog && objectOf(key) === catalogHeadOid && written !== null;
+    const value = isHead && isThere ? headOver(written, state) : written;
     if (value === null ? !isThere : isThere && isSameContent(state, value)) continue;
     const space = spaceOf(tree);
-    const object = ((key[8] ?? 0) * 2 ** 24 + ((key[9] ?? 0) << 16) + ((key[10] ?? 0) << 8) + (key[11] ?? 0)) >>> 0;
+    const object = objectOf(key);
     const item = key.subarray(itemAt);
     const before = out.length;
     if (value === null) removeFact(out, space, object, item);
@@ -133,6 +140,15 @@ export function writeFacts(
 /** Body of the request that stages one part. */
 export function writeStage(out: ByteWriter, tenant: number, part: number, entries: Uint8Array): ByteWriter {
   return encodeWriteHead(out.reset(), { tenant }).u32(part).raw(entries);
+}
+
+/** The head of a catalog that a transaction has written, one further than that which others may have committed meanwhile. */
+function headOver(written: Uint8Array, state: TreeReader): Uint8Array {
+  const view = new DataView(written.buffer, written.byteOffset, written.length);
+  const own = decodeCatalogHead(written, view, contentAt);
+  return pending(
+    encodeHeadOver(own, decodeCatalogHead(state.valueBytes, state.valueView, state.valueStart + contentAt)),
+  );
 }
 
 function isSameContent(state: TreeReader, value: Uint8Array): boolean {

@@ -22,6 +22,7 @@ import { PointRows } from "../../sql/point-rows.js";
 import { advisoryLock } from "./advisory-locks.js";
 import { type Deciding, temporaryName } from "./deciding.js";
 import { settleDeferred } from "./deferred-constraints.js";
+import { isUndisturbed } from "./definition-locks.js";
 import { runDefinition } from "./definition-run.js";
 import { loadedValues } from "./loaded-values.js";
 import type { LockQueue } from "./lock-queue.js";
@@ -31,7 +32,7 @@ import { answer, described, type SqlOutcome, transactionTooLarge } from "./outco
 import { rowsReply } from "./result-replies.js";
 import type { Session } from "./session.js";
 import { effectsOf } from "./session-effects.js";
-import { catalogLockName, StatementLocks } from "./statement-locks.js";
+import { StatementLocks } from "./statement-locks.js";
 import type { StatementPrograms } from "./statement-programs.js";
 import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 import { dropSchemas, endOfCommit } from "./temporary-tables.js";
@@ -80,11 +81,18 @@ export class StatementExecution {
     this.#queue = queue;
   }
 
+  /** What everybody sees, with what the transaction has defined: read again after a definition of its own, or a commit of another. */
   #catalog(transaction: Transaction, reader: TreeReader): ObjectCatalog {
-    const { tenant, catalogVersion } = transaction;
+    const { tenant, catalogVersion, ownCatalog } = transaction;
     const { catalogs, host } = this.#deciding;
-    if (catalogVersion < 0) return catalogs.pending(reader, tenant, catalogVersion);
-    return catalogs.current(host.state, tenant);
+    const committed = catalogs.current(host.state, tenant);
+    if (catalogVersion >= 0) return committed;
+    if (ownCatalog?.catalog.version === catalogVersion && ownCatalog.over === committed.version)
+      return ownCatalog.catalog;
+    transaction.catalogVersion = this.#nextPending--;
+    const catalog = catalogs.pending(reader, tenant, committed, transaction.catalogVersion);
+    transaction.ownCatalog = { catalog, over: committed.version };
+    return catalog;
   }
 
   /**
@@ -210,7 +218,7 @@ export class StatementExecution {
     if (endOfCommit(transaction, catalog, temporary, reader, version)) transaction.catalogVersion = version;
   }
 
-  /** What takes away the temporary tables of a session that is over; null when there are none, or somebody changes definitions. */
+  /** What takes away the temporary tables of a session that is over; null when there are none, or somebody changes one. */
   withoutTemporary(request: SqlRequest): Transaction | null {
     const { tenant } = request;
     const name = temporarySchemaOf(request);
@@ -220,10 +228,15 @@ export class StatementExecution {
     const catalog = catalogs.current(host.state, tenant);
     if (catalog.schemaByName(name) === null) return null;
     // Else the next session that makes something temporary sees to it.
-    if (!new StatementLocks(locks, null).isFree(catalogLockName(tenant), "update")) return null;
-    const transaction = new Transaction(0, tenant, "readCommitted", -1);
+    const alone = new StatementLocks(locks, null);
     const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, this.#nextPending--);
-    dropSchemas(draft, (schema) => schema === name);
+    dropSchemas(
+      draft,
+      (schema) => schema === name,
+      (oid) => isUndisturbed(tenant, oid, alone),
+    );
+    if (!draft.hasChanged) return null;
+    const transaction = new Transaction(0, tenant, "readCommitted", -1);
     draft.finish(tenant, transaction.overlay, host.state);
     return transaction;
   }
@@ -255,6 +268,7 @@ export class StatementExecution {
     return body.kind === "definition" || body.kind === "session"
       ? runDefinition(parts, run, body, {
           nextVersion: () => this.#nextPending--,
+          oids: this.#deciding.oids,
           isOver: (schema) => !this.#deciding.temporary.has(temporaryName(parts.request.tenant, schema)),
         })
       : run.run(bound);

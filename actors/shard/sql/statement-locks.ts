@@ -9,7 +9,6 @@ import { LockWait } from "./lock-wait.js";
 /** First letter of a lock's name: what kind of thing it is. Trees are letters of their own. */
 const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
 export const tableLockName = (tenant: number, table: number): string => `t${tenant} ${table}`;
-export const catalogLockName = (tenant: number): string => `c${tenant}`;
 export const advisoryLockName = (tenant: number, key: string): string => `a${tenant} ${key}`;
 
 export class StatementLocks implements RowLocks {
@@ -64,7 +63,7 @@ export class StatementLocks implements RowLocks {
     return this.#locks.isEmpty || this.#locks.inTheWay(name, strength, this.#owner).length === 0;
   }
 
-  /** A table as a whole, or the catalog: `share` for what reads and writes rows, `update` for what changes its definition. */
+  /** A table as a whole, or an object of the catalog: weaker ones for what uses it, `update` for what changes its definition. */
   lockWhole(name: string, strength: LockStrength): void {
     if (this.#owner === null && this.#locks.isEmpty) return;
     const owners = this.#locks.inTheWay(name, strength, this.#owner);

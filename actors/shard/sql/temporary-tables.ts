@@ -6,7 +6,10 @@ import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/mo
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { temporarySchemas } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import type { Oid } from "../../../runtime/query/types/sql-type.js";
+import { Cascades } from "../../../runtime/query/write/definition/cascades.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
+import { dropRelations } from "../../../runtime/query/write/definition/drop.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Transaction } from "./transaction.js";
@@ -65,29 +68,32 @@ export function endOfCommit(
     if (isOwned) transaction.sequences.delete(object.oid);
   }
   const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, version);
-  for (const table of gone) removeTable(draft, table);
+  // What hangs on them is the session's as well: it goes with them, and nobody is told.
+  const ports = { draft, cascades: new Cascades(), lockTable: () => {}, expectSettled: () => {} };
+  dropRelations(ports, gone, true);
   draft.finish(transaction.tenant, transaction.overlay, reader);
   return true;
 }
 
-function removeTable(draft: CatalogDraft, table: TableDefinition): void {
-  for (const object of [...draft.catalog.objects()]) {
-    const isPart =
-      (object.kind === "sequence" && object.ownerTable === table.oid) ||
-      (object.kind === "index" && object.table === table.oid);
-    if (isPart) draft.remove(object.oid);
+/**
+ * Removes the schemas of sessions which `isOver` says are over, and everything that lies in them.
+ *
+ * @param isFree whether an object can be removed now: a schema with one that cannot stays as it is
+ */
+export function dropSchemas(
+  draft: CatalogDraft,
+  isOver: (schema: string) => boolean,
+  isFree: (oid: Oid) => boolean,
+): void {
+  const objects = [...draft.catalog.objects()];
+  for (const { oid: schema } of [...temporarySchemas(draft.catalog)].filter(({ name }) => isOver(name))) {
+    const inside = objects.filter((object) => object.kind !== "schema" && object.schema === schema);
+    const gone = [...inside.map(({ oid }) => oid), schema];
+    if (!gone.every(isFree)) continue;
+    assert(
+      inside.every(({ kind }) => kind !== "materializedView"),
+      "no view keeps rows of temporary tables",
+    );
+    for (const oid of gone) draft.remove(oid);
   }
-  draft.remove(table.oid);
-}
-
-/** Removes the schemas of sessions which `isOver` says are over, and everything that lies in them. */
-export function dropSchemas(draft: CatalogDraft, isOver: (schema: string) => boolean): void {
-  const over = [...temporarySchemas(draft.catalog)].filter(({ name }) => isOver(name)).map(({ oid }) => oid);
-  if (over.length === 0) return;
-  for (const object of [...draft.catalog.objects()]) {
-    if (object.kind === "schema" || !over.includes(object.schema)) continue;
-    assert(object.kind !== "materializedView", "no view keeps rows of temporary tables");
-    draft.remove(object.oid);
-  }
-  for (const oid of over) draft.remove(oid);
 }

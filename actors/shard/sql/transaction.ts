@@ -3,6 +3,7 @@
  * it commits, and with the leadership of the shard it is gone.
  */
 import type { Notification } from "../../../runtime/kernel/notification-rows.js";
+import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import { Overlay } from "../../../runtime/query/table/overlay.js";
@@ -50,6 +51,8 @@ export class Transaction {
   readonly restarts = new SequenceRestarts();
   /** Below 0 once it has changed the catalog: the version of its own catalog. */
   catalogVersion = 0;
+  /** Its own catalog as it was last read, and the version of everybody's beneath it. */
+  ownCatalog: { readonly catalog: ObjectCatalog; readonly over: number } | null = null;
   isFailed = false;
   /** What those that listen are told when it commits. */
   readonly notifications: Notification[] = [];

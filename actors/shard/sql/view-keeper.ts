@@ -50,7 +50,7 @@ export class ViewKeeper {
     const { host, catalogs } = this.#deciding;
     const reader = new OverlayReader(host.state, overlay);
     const committed = catalogs.current(host.state, tenant);
-    const catalog = catalogVersion < 0 ? catalogs.pending(reader, tenant, catalogVersion) : committed;
+    const catalog = catalogVersion < 0 ? catalogs.pending(reader, tenant, committed, catalogVersion) : committed;
     const views = catalog.materializedViews.filter((view) => isMaintained(view, catalog));
     const isComputed = ({ oid }: MaterializedViewDefinition): boolean => transaction.isComputed(oid, position);
     const computed = new Set(views.filter(isComputed).map(({ oid }) => oid));

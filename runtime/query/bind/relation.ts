@@ -37,7 +37,8 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
         ];
   if (name.schema !== null && !systemSchemas.has(name.schema))
     expectSearchable(name.schema, environment, positionOf(name.location));
-  if (name.schema !== null && isTemporaryName(name.schema) && name.schema !== temporarySchema)
+  const isOthers = name.schema !== null && isTemporaryName(name.schema) && name.schema !== temporarySchema;
+  if (isOthers && environment.isTrusted !== true)
     throw new SqlError("0A000", "cannot access temporary tables of other sessions");
   for (const schema of path) {
     const found = findIn(schema, name.name, environment);

@@ -39,6 +39,11 @@ export function decodeCatalogHead(bytes: Uint8Array, view: DataView, at: number)
   return { nextOid: view.getUint32(at + 1, true), changes: view.getUint32(at + 5, true) };
 }
 
+/** The head of a transaction's catalog as it is committed on another, which others may have changed meanwhile. */
+export function encodeHeadOver(own: CatalogHead, { nextOid, changes }: CatalogHead): Uint8Array {
+  return encodeCatalogHead({ nextOid: Math.max(own.nextOid, nextOid), changes: changes + 1 });
+}
+
 export function encodeObject(object: CatalogEntry): Uint8Array {
   const plain =
     object.kind === "sequence" ? plainSequence(object) : object.kind === "table" ? plainTable(object) : object;

@@ -15,6 +15,10 @@ export const isArrayOf = (type: SqlType, oid: Oid): boolean =>
 export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
   type.domain === oid || type.oid === oid || isArrayOf(type, oid);
 
+/** The same, but not of a type that only a domain over it, or over arrays of it, is of: what hangs on the domain does not hang on that. */
+export const isItselfOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
+  type.domain === undefined ? isOfType({ type }, oid) : type.domain === oid || isArrayOfDomain(type, oid);
+
 /** A type, and all composite ones that have a field of it, or of its arrays, at any depth. */
 export function typesWith(type: TypeDefinition, catalog: Catalog): readonly TypeDefinition[] {
   const found: TypeDefinition[] = [type];

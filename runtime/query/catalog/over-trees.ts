@@ -233,11 +233,12 @@ export class CatalogCache {
   /**
    * The catalog with the definitions that a transaction has written and nobody else sees.
    *
+   * @param committed what everybody sees: numbers of its objects are not drawn again, though others have drawn them since the transaction did
    * @param version a number that stands for no other catalog
    */
-  pending(reader: TreeReader, tenant: number, version: number): ObjectCatalog {
+  pending(reader: TreeReader, tenant: number, committed: ObjectCatalog, version: number): ObjectCatalog {
     assert(version < 0, "the catalog of an open transaction is told apart by its version");
-    return this.#read(reader, tenant, version, null);
+    return this.#read(reader, tenant, version, null, committed.head.nextOid);
   }
 
   #walk(reader: TreeReader, tenant: number, versions: Versions | null, isHead: boolean): VersionWalk {
@@ -262,7 +263,13 @@ export class CatalogCache {
     return catalog;
   }
 
-  #read(reader: TreeReader, tenant: number, version: number, versions: Versions | null): ObjectCatalog {
+  #read(
+    reader: TreeReader,
+    tenant: number,
+    version: number,
+    versions: Versions | null,
+    nextOid = firstUserOid,
+  ): ObjectCatalog {
     const objects: CatalogEntry[] = [];
     let head: CatalogHead = { nextOid: firstUserOid, changes: 0 };
     const walk = this.#walk(reader, tenant, versions, false);
@@ -272,7 +279,7 @@ export class CatalogCache {
       if (oid === catalogHeadOid) head = decodeCatalogHead(bytes, view, contentAt);
       else objects.push(this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength));
     }
-    return new ObjectCatalog(version, head, objects);
+    return new ObjectCatalog(version, { ...head, nextOid: Math.max(head.nextOid, nextOid) }, objects);
   }
 
   /** Definitions that did not change are the same objects in every version, and so are the codecs that hang on them. */

@@ -1,6 +1,6 @@
 /** What stored syntax names, for whoever asks what depends on what. */
 import type { ColumnName, Expression } from "./ast-expression.js";
-import type { Query, RelationName } from "./ast-query.js";
+import type { RelationName } from "./ast-query.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,15 +14,25 @@ function* nodesOf(root: unknown): Iterable<Fields> {
       stack.push(...(node as unknown[]));
       continue;
     }
+    if (ArrayBuffer.isView(node)) continue;
     const fields = node as Fields;
     yield fields;
     stack.push(...Object.values(fields));
   }
 }
 
-/** Names of the tables and views that a query reads, WITH queries of its own included: whoever asks looks whether there is such a table. */
-export function* tablesRead(query: Query): Iterable<RelationName> {
-  for (const { kind, name } of nodesOf(query))
+/** Numbers that stand anywhere in a definition or its syntax. */
+export function* numbersIn(root: unknown): Iterable<number> {
+  for (const node of nodesOf(root))
+    for (const value of Object.values(node)) {
+      if (typeof value === "number") yield value;
+      else if (Array.isArray(value)) for (const each of value as unknown[]) if (typeof each === "number") yield each;
+    }
+}
+
+/** Names of the tables and views that a query, or all that is stored of an object, reads, WITH queries of its own included: whoever asks looks whether there is such a table. */
+export function* tablesRead(syntax: unknown): Iterable<RelationName> {
+  for (const { kind, name } of nodesOf(syntax))
     if (kind === "table" && typeof name === "object" && name !== null) yield name as RelationName;
 }
 
@@ -68,9 +78,9 @@ export function* textsIn(syntax: unknown): Iterable<string> {
   for (const { kind, text } of nodesOf(syntax)) if (kind === "stringLiteral" && typeof text === "string") yield text;
 }
 
-/** Names, as they are written, of the sequences that an expression draws from: `nextval('a.b')`, also with a cast. */
-export function* sequencesDrawn(expression: Expression): Iterable<string> {
-  for (const node of nodesOf(expression)) {
+/** Names, as they are written, of the sequences that it draws from: `nextval('a.b')`, also with a cast. */
+export function* sequencesDrawn(syntax: unknown): Iterable<string> {
+  for (const node of nodesOf(syntax)) {
     if (node["kind"] !== "functionCall") continue;
     const [...name] = node["name"] as readonly string[];
     let [argument] = node["arguments"] as readonly Expression[];

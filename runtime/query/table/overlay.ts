@@ -254,7 +254,8 @@ const isLoadedTree = (tree: number): boolean => tree === tableTree.rows || tree 
 /** A key begins with its tenant; the object follows. */
 const tenantBytes = 8;
 
-const objectOf = (key: Uint8Array): number => {
+/** Which object of the store a key of the trees of tables is about. */
+export const objectOf = (key: Uint8Array): number => {
   let object = 0;
   for (let at = tenantBytes; at < tenantBytes + 4; at += 1) object = object * 256 + (key[at] ?? 0);
   return object;

@@ -58,3 +58,21 @@ DROP TABLE rest, o, o2, o3, o4, o5, o6;
 DROP TABLE t1, t3 CASCADE;
 DROP SCHEMA apart CASCADE;
 DROP TYPE d, e CASCADE;
+-- Domains over arrays, and what is of a domain alone.
+create type mood as enum('a');
+create domain moods as mood[] check (cardinality(value) < 3);
+create table t(m moods, k mood, l mood[]);
+
+
+drop type mood;
+drop type mood cascade;
+\d t
+\dD
+drop table t;
+create type e as enum('a'); create domain d as e; create domain dd as d; create table t(m d, k e, n dd, o d[]); create type comp as (y e);
+create view vw as select * from t;
+drop type e;
+drop type e cascade;
+\d t
+\d comp
+drop table t; drop type comp;

@@ -95,3 +95,16 @@ SELECT * FROM again;
 SELECT pg_sleep(2);
 SELECT count(*) FROM pg_class WHERE relname = 'again';
 DROP TABLE stays;
+-- What reads a table that goes with its transaction goes along.
+create temp table od(a int primary key) on commit drop;
+begin;
+create temp table od(a int primary key, s serial) on commit drop;
+create temp view ov as select * from od;
+create temp view ovv as select * from ov;
+create temp table kept(a int references od, n int default nextval('od_s_seq'));
+insert into od values (1); insert into kept values (1);
+commit;
+select * from ovv;
+select * from ov;
+select * from kept;
+drop table kept;

@@ -35,7 +35,15 @@ const builtInSchemas: ReadonlyMap<string, Oid> = new Map([
   ["kimberlite", kimberliteSchemaOid],
 ]);
 
+/** One entry before and after; null where it was not there, or is not any more. */
+export interface CatalogChange {
+  readonly oid: Oid;
+  readonly before: CatalogEntry | null;
+  readonly after: CatalogEntry | null;
+}
+
 export class CatalogDraft {
+  readonly #before: ReadonlyMap<Oid, CatalogEntry>;
   readonly #objects: Map<Oid, CatalogEntry>;
   readonly #changed = new Set<Oid>();
   readonly #version: number;
@@ -44,11 +52,16 @@ export class CatalogDraft {
   #nextOid: Oid;
   #catalog: ObjectCatalog;
 
-  /** @param version of the catalogs that come of it: below 0, and of no other */
-  constructor(catalog: ObjectCatalog, path: NamePath, version: number) {
+  /**
+   * @param version of the catalogs that come of it: below 0, and of no other
+   * @param firstOid the first number that nobody has drawn, where others draw beside it
+   */
+  constructor(catalog: ObjectCatalog, path: NamePath, version: number, firstOid: Oid = catalog.head.nextOid) {
     assert(version < 0, "the catalog of an open transaction is told apart by its version");
-    this.#objects = new Map([...catalog.entries()].map((entry) => [entry.oid, entry]));
-    this.#nextOid = catalog.head.nextOid;
+    assert(firstOid >= catalog.head.nextOid, "numbers that the catalog has given are not given again");
+    this.#before = new Map([...catalog.entries()].map((entry) => [entry.oid, entry]));
+    this.#objects = new Map(this.#before);
+    this.#nextOid = firstOid;
     this.#changes = catalog.head.changes + 1;
     const { searchPath, temporarySchema } = path;
     this.#path = { searchPath, temporarySchema };
@@ -65,6 +78,11 @@ export class CatalogDraft {
     const oid = this.#nextOid;
     this.#nextOid += 1;
     return oid;
+  }
+
+  /** The first number that it has not given. */
+  get nextOid(): Oid {
+    return this.#nextOid;
   }
 
   get #head(): CatalogHead {
@@ -105,6 +123,15 @@ export class CatalogDraft {
 
   get hasChanged(): boolean {
     return this.#changed.size > 0;
+  }
+
+  /** What is other than it was when the draft was begun. */
+  *changes(): Iterable<CatalogChange> {
+    for (const oid of this.#changed) {
+      const before = this.#before.get(oid) ?? null;
+      const after = this.#objects.get(oid) ?? null;
+      if (before !== after) yield { oid, before, after };
+    }
   }
 
   /** Writes what has changed into the overlay. */

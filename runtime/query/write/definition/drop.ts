@@ -18,6 +18,9 @@ import type { CatalogDraft } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 import { sequenceNumber } from "./stored-sequences.js";
 
+/** What dropping asks for. */
+export type DropPorts = Pick<DefinitionPorts, "draft" | "cascades" | "lockTable" | "expectSettled">;
+
 /** What hangs on something that is dropped. `description` is as in "view v depends on table t". */
 export interface Dependent {
   readonly description: string;
@@ -73,13 +76,13 @@ export const sequencesOf = ({ catalog }: CatalogDraft, table: Oid, column: numbe
   );
 
 /** What draws from the sequences that go with a table, or with one of its columns, and does not go itself. */
-export const drawersOfOwned = (ports: DefinitionPorts, { oid }: TableDefinition, column: number | null): Dependent[] =>
+export const drawersOfOwned = (ports: DropPorts, { oid }: TableDefinition, column: number | null): Dependent[] =>
   sequencesOf(ports.draft, oid, column)
     .flatMap((sequence) => dependentsOf(ports, sequence))
     .filter((dependent) => dependent.partOf !== oid || (column !== null && dependent.column !== column));
 
 /** What hangs on a relation and is no part of it. */
-function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
+function dependentsOf(ports: DropPorts, relation: Relation): Dependent[] {
   const { draft } = ports;
   const found: Dependent[] = [];
   if (relation.kind === "table") {
@@ -147,10 +150,10 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
 }
 
 /** What hangs on a relation, each followed by what hangs on it. */
-export const allDependentsOf = (ports: DefinitionPorts, relation: Relation): readonly Dependent[] =>
+export const allDependentsOf = (ports: DropPorts, relation: Relation): readonly Dependent[] =>
   dependentsOfAll(ports, [relation]);
 
-function dependentsOfAll(ports: DefinitionPorts, relations: readonly Relation[]): readonly Dependent[] {
+function dependentsOfAll(ports: DropPorts, relations: readonly Relation[]): readonly Dependent[] {
   const dropped = new Set(relations.map(({ oid }) => oid));
   return inOrder(
     ports,
@@ -167,7 +170,7 @@ function dependentsOfAll(ports: DefinitionPorts, relations: readonly Relation[])
  * @param dropped objects that go anyhow
  */
 export function inOrder(
-  ports: DefinitionPorts,
+  ports: DropPorts,
   roots: readonly (readonly Dependent[])[],
   dropped: ReadonlySet<Oid>,
 ): readonly Dependent[] {
@@ -199,12 +202,12 @@ export function inOrder(
 }
 
 /** Removes a relation and its parts. Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
-export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
+export function dropRelation(ports: DropPorts, relation: Relation, isCascade: boolean): void {
   dropRelations(ports, [relation], isCascade);
 }
 
 /** Removes relations and their parts, which may depend on one another. Throws 2BP01. */
-export function dropRelations(ports: DefinitionPorts, relations: readonly Relation[], isCascade: boolean): void {
+export function dropRelations(ports: DropPorts, relations: readonly Relation[], isCascade: boolean): void {
   const { draft } = ports;
   for (const relation of relations) {
     const rows = rowsOfObject(relation);
@@ -227,12 +230,12 @@ export function dropRelations(ports: DefinitionPorts, relations: readonly Relati
   });
 }
 
-export function noteAll({ cascades }: DefinitionPorts, dependents: readonly Dependent[]): void {
+export function noteAll({ cascades }: DropPorts, dependents: readonly Dependent[]): void {
   for (const { description, partOf } of dependents)
     cascades.note({ description: description.split(" depends on ")[0] ?? "", partOf });
 }
 
-function removeRelation(ports: DefinitionPorts, relation: Relation): void {
+function removeRelation(ports: DropPorts, relation: Relation): void {
   const { draft } = ports;
   const dependents = dependentsOf(ports, relation);
   const rows = rowsOfObject(relation);
@@ -264,7 +267,7 @@ export const dependsOnSome = (dependents: readonly { readonly description: strin
     hint: "Use DROP ... CASCADE to drop the dependent objects too.",
   });
 
-export function dropIndex(ports: DefinitionPorts, relation: Relation): void {
+export function dropIndex(ports: DropPorts, relation: Relation): void {
   assert(relation.kind === "index", "an index is dropped as one");
   const { draft } = ports;
   const table = rowsOfObject(draft.catalog.objectByOid(relation.table));

@@ -10,7 +10,7 @@ import type {
   TypeDefinition,
 } from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
-import { isArrayOf, isOfType } from "../../catalog/of-type.js";
+import { isArrayOf, isItselfOfType } from "../../catalog/of-type.js";
 import { typesNamed } from "../../syntax/names-read.js";
 import type { Oid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
@@ -74,10 +74,13 @@ export function usesOfType(
     else if (
       object.kind === "domain" &&
       object.oid !== type.oid &&
-      (object.base.oid === type.oid || object.base.domain === type.oid || names(object, type.oid))
+      (isItselfOfType({ type: object.base }, type.oid) || names(object, type.oid))
     ) {
       const below = toldOf(usesOfType(ports, object, dropDomain));
-      found.push(whole(object, below, () => dropDomain(object)));
+      const use = whole(object, below, () => dropDomain(object));
+      const isOfArray = isArrayOf(object.base, type.oid);
+      const arrays = `type ${draft.shown(object)} depends on type ${typeLabel(object.base.oid)}`;
+      found.push(isOfArray ? { ...use, isOfArray, description: arrays } : use);
     } else if (object.kind === "composite") found.push(...usesOfComposite(ports, object, type));
     else if (object.kind === "table") found.push(...usesOfTable(ports, object, type, on));
   }
@@ -96,7 +99,7 @@ function usesOfTable(ports: DefinitionPorts, table: TableDefinition, { oid }: Ty
   for (const column of live) {
     const { name, type, number } = column;
     const dropIt = (): void => dropColumnOf(ports, table.oid, name);
-    if (isOfType(column, oid))
+    if (isItselfOfType(column, oid))
       found.push({
         ...part,
         description: `column ${name} of table ${shown} depends on type ${type.domain === undefined ? typeLabel(type.oid) : typeMark(type.domain)}`,
@@ -139,7 +142,7 @@ function usesOfTable(ports: DefinitionPorts, table: TableDefinition, { oid }: Ty
 function usesOfComposite(ports: DefinitionPorts, composite: CompositeDefinition, { oid }: TypeDefinition): Placed[] {
   return composite.attributes.flatMap((attribute): Placed[] => {
     const { name, number, type } = attribute;
-    if (!isOfType(attribute, oid)) return [];
+    if (!isItselfOfType(attribute, oid)) return [];
     return [
       {
         description: `column ${name} of composite type ${ports.draft.shown(composite)} depends on type ${typeLabel(type.oid)}`,
