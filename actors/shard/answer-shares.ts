@@ -13,6 +13,8 @@ import type { AnswerRoom } from "./backlog.js";
 /** Of a long answer at least. */
 export const longBytesMin: number = 64 * kiB;
 const shortsMax = 64;
+/** Of a gateway: sessions that have ended are not forgotten otherwise. */
+const longMax = 10_000;
 
 export class AnswerShares {
   readonly #roomOf: (port: Port) => AnswerRoom;
@@ -33,8 +35,13 @@ export class AnswerShares {
   answered(port: Port, session: number, bytes: number): void {
     const sessions = this.#long.get(port);
     if (bytes >= longBytesMin) {
-      if (sessions === undefined) this.#long.set(port, new Map([[session, shortsMax]]));
-      else sessions.set(session, shortsMax);
+      const long = sessions ?? new Map<number, number>();
+      this.#long.set(port, long);
+      // The one that had a long answer last is the last to be forgotten.
+      long.delete(session);
+      long.set(session, shortsMax);
+      const [oldest] = long.keys();
+      if (long.size > longMax && oldest !== undefined) long.delete(oldest);
       return;
     }
     const left = sessions?.get(session);

@@ -125,6 +125,19 @@ test("while much waits for a gateway, sessions whose answers have been long wait
   t.deepEqual([isHeld(2), isHeld(20)], [false, false]);
 });
 
+test("of sessions with long answers some thousands are known: those that had one longest ago are forgotten", (t) => {
+  const port = new FakeContext().wire("gateway-0");
+  const shares = new AnswerShares(() => "full");
+  for (let session = 1; session <= 10_000; session++) shares.answered(port, session, long);
+  shares.answered(port, 1, long);
+  t.deepEqual([shares.isHeldUp(port, 1), shares.isHeldUp(port, 2)], [true, true]);
+  shares.answered(port, 10_001, long);
+  t.deepEqual(
+    [1, 2, 3, 10_001].map((session) => shares.isHeldUp(port, session)),
+    [true, false, true, true],
+  );
+});
+
 test("whoever waited and whatever came between: nothing is lost, each session keeps its order, and sessions take turns", (t) => {
   let waited = 0;
   const step = fc.record({ session: fc.integer({ min: 1, max: 4 }), isLong: fc.boolean(), toggles: fc.nat(5) });
