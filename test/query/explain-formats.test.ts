@@ -71,7 +71,10 @@ test("a statement's plan comes in one row of each form", async (t) => {
     await client.rows("create table t (a int primary key, b text)");
     const plan = (format: string): Promise<string> =>
       answerTo(client, `explain (format ${format}, costs off) select * from t where b = 'x <y>' order by a`);
-    t.is(await plan("yaml"), '- Plan: \n    Node Type: "Seq Scan on t"\n    Filter: "(t.b = \'x <y>\'::text)"');
+    t.is(
+      await plan("yaml"),
+      '- Plan: \n    Node Type: "Seq Scan"\n    Relation Name: "t"\n    Alias: "t"\n    Filter: "(t.b = \'x <y>\'::text)"',
+    );
     t.regex(await plan("xml"), /^<explain xmlns=.*\n {2}<Query>\n {4}<Plan>\n[^]*&lt;y&gt;[^]*<\/explain>$/u);
     t.deepEqual(Object.keys((JSON.parse(await plan("json")) as readonly object[])[0] ?? {}), ["Plan"]);
     t.regex(await answerTo(client, "explain (format xml, analyze) select * from t"), /<Execution-Time>[\d.]+</u);

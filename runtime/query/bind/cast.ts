@@ -1,9 +1,11 @@
 /** Casts that are written, and what arrays are made of: of those a cast says the elements' type. */
 import { notSupported, SqlError } from "../error.js";
+import { polymorphicTypes } from "../functions/candidates.js";
 import { requireCast } from "../functions/coercion.js";
+import { isPolymorphic } from "../functions/procedures.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression } from "../syntax/ast-expression.js";
-import { beneath, type Oid, type SqlType, sqlType } from "../types/sql-type.js";
+import { beneath, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
@@ -51,12 +53,24 @@ export function bindArgument(
   );
 }
 
+/** Whether the target is a type that arguments are declared with, and a value of the other type is one of it. */
+function fitsPolymorphic(type: Oid, target: Oid): boolean {
+  if (type === typeOid.unknown || (target !== typeOid.any && !isPolymorphic(target))) return false;
+  return polymorphicTypes([target], [type]) !== null;
+}
+
 export function explicitCast(
   bound: BoundExpression,
   target: SqlType,
   location: number,
   context: ExpressionContext,
 ): BoundExpression {
+  // A type of arguments takes what fits as it is.
+  if (fitsPolymorphic(bound.type.oid, target.oid)) return bound;
+  if (isPolymorphic(target.oid) && bound.type.oid !== typeOid.unknown)
+    throw new SqlError("42846", `cannot cast type ${typeLabel(bound.type.oid)} to ${typeLabel(target.oid)}`, {
+      position: positionOf(location),
+    });
   const coerced = coerce(context.binder, bound, target, "explicit", location);
   if (coerced !== null) return { ...coerced, type: target };
   requireCast(bound.type, target, "explicit", positionOf(location));

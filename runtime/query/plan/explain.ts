@@ -15,8 +15,18 @@ export interface Measured {
   readonly nanoseconds: number;
 }
 
+/** What a node reads or changes. */
+interface Target {
+  readonly relation: string;
+  readonly alias: string;
+  readonly index?: string;
+  /** Of a scan that has a direction. */
+  readonly isBackward?: boolean;
+}
+
 interface Described {
   readonly name: string;
+  readonly target?: Target;
   readonly details: readonly (readonly [label: string, text: string])[];
 }
 
@@ -121,7 +131,8 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
       return describeScan(node, show);
     case "systemScan":
       return {
-        name: `Seq Scan on ${node.table.name}${aliased(node.table.name, node.alias)}`,
+        name: "Seq Scan",
+        target: { relation: node.table.name, alias: node.alias },
         details: filter(node.filter),
       };
     case "values":
@@ -209,6 +220,25 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
 
 const aliased = (name: string, alias: string): string => (alias === name ? "" : ` ${alias}`);
 
+function titleOf({ name, target }: Described): string {
+  if (target === undefined) return name;
+  const { relation, alias, index, isBackward } = target;
+  const by = `${isBackward === true ? " Backward" : ""}${index === undefined ? "" : ` using ${index}`}`;
+  return `${name}${by} on ${relation}${aliased(relation, alias)}`;
+}
+
+/** What stands in the line of a text, part by part. */
+function targetRows(target: Target | undefined): Record<string, PlanDocument[string]> {
+  if (target === undefined) return {};
+  const { relation, alias, index, isBackward } = target;
+  return {
+    ...(isBackward === undefined ? {} : { "Scan Direction": isBackward ? "Backward" : "Forward" }),
+    ...(index === undefined ? {} : { "Index Name": index }),
+    "Relation Name": relation,
+    Alias: alias,
+  };
+}
+
 function describeScan(node: ScanNode, show: (expression: BoundExpression) => string): Described {
   const details: [string, string][] = [];
   const isWhole = node.ranges.length === 1 && node.ranges[0]?.from === null && node.ranges[0].to === null;
@@ -222,12 +252,11 @@ function describeScan(node: ScanNode, show: (expression: BoundExpression) => str
     ]);
   }
   if (node.filter !== null) details.push(["Filter", show(node.filter)]);
-  const alias = aliased(node.table.name, node.alias);
-  const backward = node.isBackward ? " Backward" : "";
-  if (node.index !== null)
-    return { name: `Index Scan${backward} using ${node.index.name} on ${node.table.name}${alias}`, details };
-  if (isWhole && !node.isBackward) return { name: `Seq Scan on ${node.table.name}${alias}`, details };
-  return { name: `Primary Key Scan${backward} on ${node.table.name}${alias}`, details };
+  const target = { relation: node.table.name, alias: node.alias };
+  const { isBackward, index } = node;
+  if (index !== null) return { name: "Index Scan", target: { ...target, isBackward, index: index.name }, details };
+  if (isWhole && !isBackward) return { name: "Seq Scan", target, details };
+  return { name: "Primary Key Scan", target: { ...target, isBackward }, details };
 }
 
 function showRanges(node: ScanNode, show: (expression: BoundExpression) => string): string {
@@ -269,7 +298,7 @@ function addLines(
     indent += "  ";
   }
   const arrow = depth === 0 ? "" : "->  ";
-  lines.push(`${indent}${arrow}${shownNode.name}${costs(node, explain)}${actual(node, explain, measured)}`);
+  lines.push(`${indent}${arrow}${titleOf(shownNode)}${costs(node, explain)}${actual(node, explain, measured)}`);
   const inner = " ".repeat(indent.length + arrow.length + 2);
   for (const [label, text] of shownNode.details) lines.push(`${inner}${label}: ${text}`);
   for (const child of shownNode.children) addLines(child, depth + 1, explain, measured, lines);
@@ -290,12 +319,13 @@ function actual(node: PlanNode, explain: BoundExplain, measured: ReadonlyMap<Pla
 }
 
 function documentOf(
-  { node, name, details, children, title }: ShownNode,
+  { node, name, target, details, children, title }: ShownNode,
   explain: BoundExplain,
   measured: ReadonlyMap<PlanNode, Measured> | null,
 ): PlanDocument {
   const result: Record<string, PlanDocument[string]> = { "Node Type": name };
   if (title !== null) result["Parent Relationship"] = title;
+  Object.assign(result, targetRows(target));
   if (explain.withCosts) {
     result["Total Cost"] = Number(Math.max(0, node.cost).toFixed(2));
     result["Plan Rows"] = Math.round(Math.max(0, node.rows));

@@ -24,3 +24,9 @@ CREATE TEMP TABLE ps3 (a record);
 CREATE MATERIALIZED VIEW psm AS SELECT ROW(1, 2) AS r;
 DROP TABLE ps;
 EXPLAIN (FORMAT nothing) SELECT 1;
+-- A cast to a type of arguments leaves what fits as it is.
+select pg_typeof('{1,2}'::int[]::anyarray), pg_typeof(1::anyelement), 1::anyelement + 1 as sum, array[1]::anyarray || 2 as more;
+select array['a', null]::anycompatiblearray as texts, 'x'::text::anynonarray, 1::"any", 1.5::anycompatible;
+select 1::anyarray;
+select array[1]::anynonarray;
+select 1::anyenum;
