@@ -61,7 +61,10 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
   const name = call.name.at(-1) ?? "";
   const schema = call.name.length > 1 ? (call.name.at(-2) ?? null) : null;
   const inner = innerContext(call, context);
-  const direct = call.arguments.map((item) => bind(item, inner));
+  const given = call.arguments.map((item, index) => ({ item: bind(item, inner), name: call.argumentNames[index] }));
+  // Who calls a function for what it answers sends a parameter of nothing in the place of the answer: it is no argument.
+  const meant = given.filter(({ item }) => item.kind !== "parameter" || item.type.oid !== typeOid.void);
+  const direct = meant.map(({ item }) => item);
   const ordered = call.isWithinGroup ? call.order.map(({ expression }) => bind(expression, inner)) : [];
   const bound = [...direct, ...ordered];
   expectArguments(bound.length, positionOf(location));
@@ -71,7 +74,7 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
     schema,
     name,
     args: bound.map(({ type: { oid, domain = oid } }, index) => {
-      const argumentName = call.argumentNames[index];
+      const argumentName = meant[index]?.name;
       const type = tellsDomains ? domain : oid;
       return argumentName === null || argumentName === undefined ? { type } : { type, name: argumentName };
     }),

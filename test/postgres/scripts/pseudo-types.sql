@@ -30,3 +30,8 @@ select array['a', null]::anycompatiblearray as texts, 'x'::text::anynonarray, 1:
 select 1::anyarray;
 select array[1]::anynonarray;
 select 1::anyenum;
+-- A parameter of nothing is no argument: clients send one in the place of a function's answer.
+prepare answered (void, text) as select upper($1, $2), length($2, $1);
+execute answered (null, 'a');
+deallocate answered;
+select upper(null::void, 'a');
