@@ -8,7 +8,6 @@ import type {
   TableDefinition,
   ViewBinding,
 } from "../../runtime/query/catalog/model.js";
-import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
@@ -36,6 +35,9 @@ export interface BindRequest {
   readonly statistics: Pick<TableSource, "rowsEstimate">;
 }
 
+/** Whose names they are: those of schemas that he may use. */
+export type NamingUser = Pick<EvaluationContext, "roles" | "currentUser" | "isSuperuser">;
+
 export interface Engine {
   bind(request: BindRequest): BoundStatement;
   run(plan: PlanNode, outputs: readonly ColumnId[], environment: QueryEnvironment): RowStream;
@@ -60,7 +62,7 @@ export interface Engine {
   systemRows(table: TableDefinition, around: Around): Iterable<readonly Datum[]>;
   /** An expression or query as SQL text. */
   print(syntax: Expression | Query): string;
-  names(catalog: Catalog, searchPath: readonly string[], roles: RoleSet): ObjectNames;
+  names(catalog: Catalog, searchPath: readonly string[], user: NamingUser): ObjectNames;
   /** What is known of a materialized view's query before the view is made. */
   describeView(query: StoredQuery, binding: ViewBinding, around: Around, statistics: Statistics): DescribedView;
   /** What computes a materialized view. */

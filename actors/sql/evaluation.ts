@@ -15,6 +15,7 @@ import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/ty
 import { assert } from "../../runtime/types/assert.js";
 import type { SettingChange, SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
 import { backendPidOf } from "./backend-pid.js";
+import type { NamingUser } from "./engine.js";
 
 /** µs from 1970 to 2000. */
 const sqlEpochMicros = 946_684_800_000_000;
@@ -114,7 +115,7 @@ export interface Surroundings {
   readonly clock: () => number;
   readonly random: () => number;
   readonly effects: SessionEffects;
-  readonly names: (searchPath: readonly string[], roles: RoleSet) => ObjectNames;
+  readonly names: (searchPath: readonly string[], user: NamingUser) => ObjectNames;
 }
 
 /** What the shape of a request says of its session: worked out once, and the same for every run of the statement. */
@@ -158,7 +159,7 @@ class SessionFrame {
     if (this.#names === null || this.#catalog !== catalog) {
       const { temporarySchema } = this;
       const path = schemasOf({ searchPath: ["pg_catalog", ...this.searchPath], temporarySchema });
-      this.#names = make(path, this.roles);
+      this.#names = make(path, this);
       this.#catalog = catalog;
     }
     return this.#names;

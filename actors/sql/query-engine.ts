@@ -17,7 +17,6 @@ import type {
   TableDefinition,
   ViewBinding,
 } from "../../runtime/query/catalog/model.js";
-import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import { isTemporaryName } from "../../runtime/query/catalog/temporary.js";
@@ -40,7 +39,7 @@ import type { ViewProgram } from "../../runtime/query/view/program.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
 import { builtInTables } from "./audit-source.js";
-import type { Around, BindRequest, Engine } from "./engine.js";
+import type { Around, BindRequest, Engine, NamingUser } from "./engine.js";
 
 const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({
   catalog,
@@ -144,8 +143,8 @@ export class QueryEngine implements Engine {
     return compileView(view, environmentOf(around), statistics);
   }
 
-  names(catalog: Catalog, searchPath: readonly string[], roles: RoleSet): ObjectNames {
+  names(catalog: Catalog, searchPath: readonly string[], { roles, currentUser, isSuperuser }: NamingUser): ObjectNames {
     const temporarySchema = searchPath.find(isTemporaryName) ?? null;
-    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser: "" });
+    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser, isSuperuser });
   }
 }

@@ -51,6 +51,8 @@ export class SessionSettings {
   #startup: Layer = none;
   #session: Layer = none;
   #local: Layer = none;
+  /** Custom settings that were ever set, whatever became of that: they are empty, and not unknown, while nothing else is said. */
+  readonly #customs = new Set<string>();
   readonly #told = new Map<string, string>();
   /** What was found of the layers below, by the name that was asked for, until one of them changes. */
   readonly #found = new Map<string, string | undefined>();
@@ -77,6 +79,13 @@ export class SessionSettings {
     return known;
   }
 
+  /** A custom setting is there from now on. Throws 54000 for too many of them. */
+  #meet(key: string): void {
+    if (settingNamed(key) !== undefined || this.#customs.has(key)) return;
+    if (this.#customs.size >= customMax) throw new SqlError("54000", "too many settings");
+    this.#customs.add(key);
+  }
+
   #checked(name: string, value: string): string {
     const definition = this.#definition(name);
     if (definition === undefined) return value;
@@ -99,7 +108,7 @@ export class SessionSettings {
     const key = name.toLowerCase();
     if (key === positionName && this.#position !== null) return this.#position;
     const value = this.#local.get(key) ?? this.#session.get(key) ?? this.#startup.get(key) ?? this.#fixed.get(key);
-    return value ?? this.#definition(name)?.default;
+    return value ?? this.#definition(name)?.default ?? (this.#customs.has(key) ? "" : undefined);
   }
 
   get(name: string): string {
@@ -127,14 +136,16 @@ export class SessionSettings {
 
   startup(name: string, value: string): void {
     const key = name.toLowerCase();
-    this.#startup = withValue(this.#startup, key, this.#checked(name, value));
+    const checked = this.#checked(name, value);
+    this.#meet(key);
+    this.#startup = withValue(this.#startup, key, checked);
     this.#changed([key]);
   }
 
   set(name: string, value: string, scope: "session" | "local"): void {
     const key = name.toLowerCase();
     const checked = this.#checked(name, value);
-    if (this.#session.size + this.#local.size > customMax) throw new SqlError("54000", "too many settings");
+    this.#meet(key);
     if (scope === "local") this.#local = withValue(this.#local, key, checked);
     else {
       this.#session = withValue(this.#session, key, checked);
@@ -213,6 +224,7 @@ export class SessionSettings {
       ...this.#startup.keys(),
       ...this.#session.keys(),
       ...this.#local.keys(),
+      ...this.#customs,
     ]);
     const found: (readonly [string, string])[] = [];
     for (const name of [...names].sort()) {

@@ -51,6 +51,7 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     searchPath: ["public"],
     temporarySchema: null,
     currentUser: "postgres",
+    isSuperuser: true,
   };
   return {
     timeZone: "UTC",
@@ -65,7 +66,6 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     random: () => 0.5,
     randomBytes: (length) => new Uint8Array(length),
     sessionUser: "postgres",
-    isSuperuser: true,
     database: "postgres",
     databaseOid: 5,
     backendPid: 1,

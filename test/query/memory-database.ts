@@ -131,6 +131,7 @@ export class MemoryDatabase implements Catalog {
       temporarySchema: null,
       roles: new RoleSet([plainRole("admin", true)]),
       currentUser: "admin",
+      isSuperuser: true,
     }),
     clock: () => 800_000_000_000_000,
     random: () => 0.5,

@@ -53,7 +53,7 @@ export class StatementPlans {
           return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
         },
       },
-      names: (searchPath, roles) => host.engine.names(catalog, searchPath, roles),
+      names: (searchPath, user) => host.engine.names(catalog, searchPath, user),
     });
   }
 

@@ -110,7 +110,7 @@ function defineElements(
   const { engine, request } = parts;
   for (const statement of statements) {
     const { catalog } = draft;
-    const names = engine.names(catalog, ["pg_catalog", ...context.searchPath], context.roles);
+    const names = engine.names(catalog, ["pg_catalog", ...context.searchPath], context);
     const inside: EvaluationContext = { ...context, catalog, names };
     const statistics = run.ports.source;
     const { body } = engine.bind({

@@ -254,7 +254,7 @@ export class StatementExecution {
       effects: effectsOf({ session, transaction, sequences, state, catalog, request }, (wanted) =>
         advisoryLock(locks, this.#queue, session, open, wanted),
       ),
-      names: (searchPath, roles) => engine.names(catalog, searchPath, roles),
+      names: (searchPath, user) => engine.names(catalog, searchPath, user),
     });
   }
 

@@ -96,7 +96,7 @@ export class StatementPrograms {
         clock: () => host.now(),
         random: () => host.random(),
         effects: program.draws === "nothing" ? noEffects : drawn.effects(catalog),
-        names: (searchPath, roles) => host.engine.names(catalog, searchPath, roles),
+        names: (searchPath, user) => host.engine.names(catalog, searchPath, user),
       });
       const returned = returnedOf(planned, request, context);
       const rows = program.run({

@@ -166,7 +166,7 @@ class Work {
       clock: () => host.now(),
       random: () => host.random(),
       effects: noEffects,
-      names: (searchPath, roles) => engine.names(catalog, searchPath, roles),
+      names: (searchPath, user) => engine.names(catalog, searchPath, user),
     });
     const { context } = evaluation;
     const around = { catalog, context };

@@ -289,7 +289,13 @@ export class Statements {
         if (columns.indexOf(column) < index) throw new SqlError("42701", `${label} appears more than once`);
       }
     } catch (error) {
-      const isIndex = error instanceof SqlError && error.sqlState === "42809";
+      const state = error instanceof SqlError ? error.sqlState : null;
+      const what = { ANALYZE: "analyze", VACUUM: "vacuum" }[statement.command];
+      if (state === "42501" && what !== undefined) {
+        const message = `skipping "${table.name}" --- only table or database owner can ${what} it`;
+        return this.#exchange.notice(warning("01000", message));
+      }
+      const isIndex = state === "42809";
       if (!isIndex || statement.command !== "REINDEX") throw error;
     }
   }

@@ -110,6 +110,8 @@ export class Authority {
 
 /** Whether names in a schema are found: along the search path those are passed over that may not be used. */
 export function maySearch(schema: string, { catalog, context, isTrusted = false }: BindEnvironment): boolean {
+  // Whoever the session acts as: its temporary tables are its own.
+  if (schema === context.temporarySchema) return true;
   const found = catalog.schemaByName(schema);
   return found === null || isTrusted || mayUse(found, actorOf(context), "U");
 }

@@ -1,7 +1,7 @@
 /** Relations by name: along the search path, or in the schema that is named. */
 
 import type { Relation } from "../catalog/model.js";
-import { isTemporaryName, schemaNamed } from "../catalog/temporary.js";
+import { isTemporaryName, schemaNamed, schemasOf } from "../catalog/temporary.js";
 import { typeNamed } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
@@ -30,11 +30,13 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
   const path =
     name.schema !== null
       ? [schemaNamed(name.schema, environment.context)]
-      : [
-          ...(temporarySchema === null ? [] : [temporarySchema]),
-          ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
-          ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
-        ];
+      : schemasOf({
+          searchPath: [
+            ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
+            ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
+          ],
+          temporarySchema,
+        });
   if (name.schema !== null && !systemSchemas.has(name.schema))
     expectSearchable(name.schema, environment, positionOf(name.location));
   const isOthers = name.schema !== null && isTemporaryName(name.schema) && name.schema !== temporarySchema;

@@ -33,9 +33,13 @@ export interface NamePath {
   readonly temporarySchema: string | null;
 }
 
-/** Names of schemas in which relations are looked for, the session's own first. */
-export const schemasOf = ({ searchPath, temporarySchema }: NamePath): readonly string[] =>
-  temporarySchema === null ? searchPath : [temporarySchema, ...searchPath];
+/** Names of schemas in which relations are looked for: the session's own where the path names it, or else first. */
+export function schemasOf({ searchPath, temporarySchema }: NamePath): readonly string[] {
+  if (temporarySchema === null) return searchPath;
+  const isNamed = searchPath.includes(ownTemporarySchema) || searchPath.includes(temporarySchema);
+  if (!isNamed) return [temporarySchema, ...searchPath];
+  return searchPath.map((schema) => (schema === ownTemporarySchema ? temporarySchema : schema));
+}
 
 /** A schema as it was named: `pg_temp` is the session's own. */
 export const schemaNamed = (name: string, { temporarySchema }: Pick<NamePath, "temporarySchema">): string =>

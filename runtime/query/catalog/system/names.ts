@@ -57,7 +57,7 @@ class NameReader {
   relation(text: string): Oid {
     const names = readQualifiedName(text);
     partsOf(names, "relation");
-    const relation = this.#world.relationNamed(names);
+    const relation = this.#world.relationAskedFor(names);
     if (relation !== null) return relation.oid;
     const type = this.#world.typeNamed(names);
     if (type?.kind !== "composite") throw noRelation(text);

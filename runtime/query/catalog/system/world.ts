@@ -1,5 +1,6 @@
 /** What the system's catalogs are made from: one version of a tenant's catalog, its users, and who asks. */
 
+import { SqlError } from "../../error.js";
 import type { EvaluationContext } from "../../functions/context.js";
 import type { Datum } from "../../types/datum.js";
 import { quoteIdentifier } from "../../types/quote.js";
@@ -26,8 +27,9 @@ import {
   type TypeDefinition,
   type ViewDefinition,
 } from "../model.js";
+import { mayUse } from "../privileges.js";
 import { bootstrapRole, roleOidOf } from "../role-set.js";
-import { schemaNamed, schemasOf } from "../temporary.js";
+import { ownTemporarySchema, schemaNamed, schemasOf } from "../temporary.js";
 import { arrayName, typeNamed } from "../user-types.js";
 import { systemRelation, systemRelationByOid } from "./relations.js";
 import { rolesIn } from "./roles.js";
@@ -43,7 +45,7 @@ const builtInSchemas: readonly SchemaDefinition[] = [
 
 export type CatalogView = Pick<
   EvaluationContext,
-  "catalog" | "roles" | "searchPath" | "temporarySchema" | "currentUser"
+  "catalog" | "roles" | "searchPath" | "temporarySchema" | "currentUser" | "isSuperuser"
 >;
 
 /** Answers questions about names that several catalogs ask. */
@@ -183,7 +185,26 @@ export class CatalogWorld {
   searchSchemas(): readonly string[] {
     const path = this.#view.searchPath.map((name) => (name === "$user" ? this.#view.currentUser : name));
     const { temporarySchema } = this.#view;
-    return schemasOf({ searchPath: path.includes("pg_catalog") ? path : ["pg_catalog", ...path], temporarySchema });
+    const searchPath = path.includes("pg_catalog") ? path : ["pg_catalog", ...path];
+    return schemasOf({ searchPath, temporarySchema }).filter((schema) => this.maySearch(schema));
+  }
+
+  /** Whether names in a schema are found by whoever asks. */
+  maySearch(schema: string): boolean {
+    const found = this.catalog.schemaByName(schema);
+    if (found === null || schema === this.#view.temporarySchema) return true;
+    const { roles, currentUser, isSuperuser } = this.#view;
+    return mayUse(found, { name: currentUser, isSuperuser, rights: roles.rightsOf(currentUser) }, "U");
+  }
+
+  /** What somebody names. Throws 3F000 for the session's own schema before it has one, 42501 for a schema that may not be used. */
+  relationAskedFor(names: readonly string[]): Relation | null {
+    const [, given] = names.toReversed();
+    if (given === ownTemporarySchema && this.#view.temporarySchema === null)
+      throw new SqlError("3F000", `schema "${given}" does not exist`);
+    if (given !== undefined && !this.maySearch(schemaNamed(given, this.#view)))
+      throw new SqlError("42501", `permission denied for schema ${given}`);
+    return this.relationNamed(names);
   }
 
   relationNamed(names: readonly string[]): Relation | null {

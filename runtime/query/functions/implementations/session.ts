@@ -55,7 +55,7 @@ function becomeRole(role: string, isLocal: boolean, context: EvaluationContext):
 function currentSchemas(context: EvaluationContext, isWithImplicit: boolean): string[] {
   const world = worldOf(context);
   const path = context.searchPath.map((name) => (name === "$user" ? context.currentUser : schemaNamed(name, context)));
-  const exists = (name: string): boolean => world.schemaOid(name) !== null;
+  const exists = (name: string): boolean => world.schemaOid(name) !== null && world.maySearch(name);
   const existing = path.filter(exists);
   if (!isWithImplicit) return existing;
   const { temporarySchema } = context;

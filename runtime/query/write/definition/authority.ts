@@ -42,9 +42,9 @@ export function expectOwnerOf(object: CatalogObject, ports: DefinitionPorts): vo
 }
 
 /** Throws 42501 for a schema that was named and whose objects the user may not even find. */
-export function expectUsage({ schema }: RelationName, { draft, actor }: DefinitionPorts): void {
+export function expectUsage({ schema }: RelationName, { draft, actor, temporarySchema }: DefinitionPorts): void {
   const found = schema === null ? null : draft.catalog.schemaByName(schema);
-  if (found !== null) expectPrivilege(found, actor, "U");
+  if (found !== null && found.name !== temporarySchema) expectPrivilege(found, actor, "U");
 }
 
 function expectOwnerNamed(name: RelationName, ports: DefinitionPorts): void {
@@ -60,7 +60,8 @@ function expectTypeOwner(name: RelationName, ports: DefinitionPorts): void {
 }
 
 function expectCreate(schema: SchemaDefinition | null, ports: DefinitionPorts, position?: number): void {
-  if (schema === null || mayUse(schema, ports.actor, "C")) return;
+  // That of a session is its own, whoever it acts as.
+  if (schema === null || schema.name === ports.temporarySchema || mayUse(schema, ports.actor, "C")) return;
   const { sqlState, message } = denial(schema);
   throw new SqlError(sqlState, message, { position });
 }

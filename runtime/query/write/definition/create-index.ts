@@ -2,7 +2,7 @@
 
 import { indexColumnNames } from "../../bind/names.js";
 import { expectNoQuery } from "../../bind/no-query.js";
-import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/model.js";
+import { type IndexDefinition, type IndexKey, rowsOfObject, type TableDefinition } from "../../catalog/model.js";
 import { operatorClassNamed } from "../../catalog/system/operator-classes.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
@@ -112,6 +112,16 @@ function classOf(
 const namedAfter = ({ keys, included }: CreateIndex): string =>
   indexColumnNames([...keys.map(({ column, expression }) => column ?? expression ?? "expr"), ...included]).join("_");
 
+/** Throws 42809 for what has no rows of its own. */
+function expectIndexableKind({ table }: CreateIndex, { draft }: DefinitionPorts): void {
+  const found = draft.find(table);
+  if (found === null || rowsOfObject(found) !== null) return;
+  const kinds = found.kind === "index" ? "indexes" : `${found.kind}s`;
+  throw new SqlError("42809", `cannot create index on relation "${found.name}"`, {
+    detail: `This operation is not supported for ${kinds}.`,
+  });
+}
+
 export function createIndex(statement: CreateIndex, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const position = placeOf(statement.location);
@@ -119,6 +129,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
   if (!methods.has(statement.method)) throw new SqlError("42704", `access method "${statement.method}" does not exist`);
   if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
+  expectIndexableKind(statement, ports);
   const table = draft.indexable(statement.table);
   if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
     return { tag: "CREATE INDEX" };

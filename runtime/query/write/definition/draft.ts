@@ -215,10 +215,17 @@ export class CatalogDraft {
     return found?.oid === object.oid || schema?.kind !== "schema" ? name : `${quoteIdentifier(schema.name)}.${name}`;
   }
 
+  /** Whether a name says a schema that is not there. A session's own is there from the first temporary table on, as it were. */
+  isWithoutSchema({ schema }: RelationName): boolean {
+    if (schema === null) return false;
+    if (schema === ownTemporarySchema) return this.#path.temporarySchema === null;
+    return this.#catalog.schemaByName(schema) === null;
+  }
+
   /** Throws 42P01 and 42809. @param position of a table that is not there: PostgreSQL tells it of few statements */
   table(name: RelationName, position?: number): TableDefinition {
     const found = this.find(name);
-    if (found === null && name.schema !== null && this.#catalog.schemaByName(name.schema) === null)
+    if (found === null && this.isWithoutSchema(name))
       throw new SqlError("3F000", `schema "${name.schema}" does not exist`, { position });
     if (found === null) throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`, { position });
     if (found.kind === "table") return found;

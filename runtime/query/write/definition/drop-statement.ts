@@ -119,7 +119,7 @@ export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult 
     }
     const relation = draft.find(name);
     if (relation === null) {
-      const schemaIsMissing = name.schema !== null && draft.catalog.schemaByName(name.schema) === null;
+      const schemaIsMissing = draft.isWithoutSchema(name);
       const missing = schemaIsMissing ? `schema "${name.schema}"` : `${what} "${name.name}"`;
       if (!ifExists)
         throw new SqlError(schemaIsMissing ? "3F000" : missingState(objectType), `${missing} does not exist`);
