@@ -116,7 +116,7 @@ export class SettingCommands {
       return;
     }
     const value = settingText(name, values);
-    if (isLocal && !this.#transaction.isOpen) return;
+    if (isLocal && !this.#transaction.isOpen) return this.#settings.meet(name);
     this.#settings.set(name, value, isLocal ? "local" : "session");
   }
 

@@ -79,11 +79,13 @@ export class SessionSettings {
     return known;
   }
 
-  /** A custom setting is there from now on. Throws 54000 for too many of them. */
-  #meet(key: string): void {
+  /** A custom setting is there from now on, whatever becomes of its value. Throws 54000 for too many of them. */
+  meet(name: string): void {
+    const key = name.toLowerCase();
     if (settingNamed(key) !== undefined || this.#customs.has(key)) return;
     if (this.#customs.size >= customMax) throw new SqlError("54000", "too many settings");
     this.#customs.add(key);
+    this.#changed([key]);
   }
 
   #checked(name: string, value: string): string {
@@ -137,7 +139,7 @@ export class SessionSettings {
   startup(name: string, value: string): void {
     const key = name.toLowerCase();
     const checked = this.#checked(name, value);
-    this.#meet(key);
+    this.meet(key);
     this.#startup = withValue(this.#startup, key, checked);
     this.#changed([key]);
   }
@@ -145,7 +147,7 @@ export class SessionSettings {
   set(name: string, value: string, scope: "session" | "local"): void {
     const key = name.toLowerCase();
     const checked = this.#checked(name, value);
-    this.#meet(key);
+    this.meet(key);
     if (scope === "local") this.#local = withValue(this.#local, key, checked);
     else {
       this.#session = withValue(this.#session, key, checked);

@@ -463,3 +463,33 @@ test("only that rows were written in a transaction is told before what is under 
     ["3", "3"],
   ]);
 });
+
+test("a transaction that has failed holds nobody up, but for what it locked before its last savepoint", (t) => {
+  const rig = new ShardRig();
+  const [a, b] = [rig.session(), rig.session()];
+  a.rows("CREATE TABLE t (id int PRIMARY KEY, v int)");
+  a.rows("INSERT INTO t VALUES (1, 0), (2, 0), (3, 0)");
+  a.begin();
+  a.rows("UPDATE t SET v = 1 WHERE id = 1");
+  t.is(b.run("UPDATE t SET v = 2 WHERE id = 1").kind, "waits");
+  t.is(a.state("SELECT 1 / 0"), "22012");
+  t.is(b.late()?.kind, "rows", "it is over, but for being told so");
+  t.is(a.state("SELECT 1"), "25P02");
+  a.rollback();
+  a.begin();
+  a.rows("UPDATE t SET v = 3 WHERE id = 2");
+  a.savepoint("s");
+  a.rows("UPDATE t SET v = 3 WHERE id = 3");
+  t.is(a.state("SELECT 1 / 0"), "22012");
+  t.is(b.run("UPDATE t SET v = 4 WHERE id = 3").kind, "rows");
+  t.is(b.run("UPDATE t SET v = v + 10 WHERE id = 2").kind, "waits");
+  a.rollbackTo("s");
+  t.deepEqual(a.rows("SELECT * FROM t ORDER BY id"), [
+    ["1", "2"],
+    ["2", "3"],
+    ["3", "4"],
+  ]);
+  a.commit();
+  t.is(b.late()?.kind, "rows");
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id = 2"), [["13"]]);
+});

@@ -169,7 +169,10 @@ export class SqlDecider {
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       const transaction = transactionOf(request, session);
-      if (transaction !== null) transaction.isFailed = true;
+      if (transaction !== null) {
+        transaction.fail(this.#deciding.locks);
+        this.#queue.wake(transaction.id);
+      }
       outcome = this.#commits.ofNumbersLeft(waiting, request.tenant, position, failed(error));
     }
     if (session.isIdle && outcome.kind !== "waits" && this.#deciding.locks.mark(session.owner) === 0) {

@@ -17,7 +17,7 @@ import { encodeSqlReply } from "../../messages/sql-codec.js";
 import { RequestSettings } from "../../sql/evaluation.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import type { DeciderHost } from "./deciding.js";
-import { excludes, type LockTable, WaitGraph } from "./lock-table.js";
+import { excludes, type LockOwner, type LockTable, WaitGraph } from "./lock-table.js";
 import type { LockWait, WantedLock } from "./lock-wait.js";
 import { failed } from "./outcome.js";
 import type { Session } from "./session.js";
@@ -65,6 +65,8 @@ export class LockQueue {
   #behind = 0;
   /** In the order in which they came. */
   #held: Held[] = [];
+  /** Transactions that have failed while they waited, and whose locks somebody may wait for. */
+  #failed: LockOwner[] = [];
 
   readonly #rollback: (session: Session) => void;
 
@@ -165,6 +167,7 @@ export class LockQueue {
   decided(head: Head): void {
     if (this.#behind > 0) this.#decidedLock(head);
     this.#release(head);
+    this.#wakeBehindFailed();
   }
 
   #decidedLock(head: Head): void {
@@ -209,13 +212,20 @@ export class LockQueue {
   #fail({ transaction, request, behind, isCommit, session }: Parked, error: SqlError): void {
     if (behind !== null) this.#behind -= 1;
     if (transaction !== null) {
-      transaction.isFailed = true;
+      transaction.fail(this.#locks);
       this.#graph.end(transaction.id);
+      this.#failed.push(transaction.id);
     }
     session.advisory.forget();
     this.#host.answer(request, encodeSqlReply(failed(error)));
     if (isCommit) this.#rollback(session);
     this.#release(request);
+  }
+
+  #wakeBehindFailed(): void {
+    const owners = this.#failed;
+    this.#failed = [];
+    for (const owner of owners) this.wake(owner);
   }
 
   /** Ends what has waited for too long. */
@@ -224,6 +234,7 @@ export class LockQueue {
     const over = this.#parked.filter(({ until }) => until <= now);
     this.#parked = this.#parked.filter(({ until }) => until > now);
     for (const parked of over) this.#fail(parked, new SqlError("55P03", "canceling statement due to lock timeout"));
+    this.#wakeBehindFailed();
   }
 
   /** The client of a request waits no longer. */
@@ -233,6 +244,7 @@ export class LockQueue {
     if (parked === undefined) return;
     this.#parked.splice(at, 1);
     this.#fail(parked, new SqlError("57014", "canceling statement due to user request"));
+    this.#wakeBehindFailed();
   }
 
   /** What a session waits for is of no interest any more. */
@@ -248,6 +260,7 @@ export class LockQueue {
   dropAll(error: SqlError): void {
     const parked = this.#parked;
     this.#parked = [];
+    this.#failed = [];
     this.#behind = 0;
     const held = this.#held;
     this.#held = [];

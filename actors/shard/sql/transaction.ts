@@ -87,6 +87,15 @@ export class Transaction {
     this.#savepoints.push({ name, catalogVersion, deferred: deferred.mark(), restarts: this.restarts.mark, ...marks });
   }
 
+  /**
+   * A statement failed. What was locked since the last savepoint is let go of at once: nothing that was done since then can be kept, and whoever
+   * is behind the session may take long to say so.
+   */
+  fail(locks: LockTable): void {
+    this.isFailed = true;
+    locks.releaseTo(this.id, this.#savepoints.at(-1)?.locks ?? 0);
+  }
+
   #find(name: string): number {
     const at = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
     if (at < 0) throw new SqlError("3B001", `savepoint "${name}" does not exist`);

@@ -128,7 +128,10 @@ export class Exchange {
     for (const notice of reply.notices) this.notice(noticeReport(notice, this.place));
     for (const [name, value, scope] of reply.settings) {
       // Without a transaction what is local is over already.
-      if (scope === "local" && !this.transaction.isOpen) continue;
+      if (scope === "local" && !this.transaction.isOpen) {
+        this.settings.meet(name);
+        continue;
+      }
       if (name === signalSetting) deliver(value, this.identity, this.host.peers);
       else if (name === "role") this.roles.become(value, scope);
       else this.settings.set(name, value, scope);

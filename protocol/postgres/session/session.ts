@@ -40,6 +40,9 @@ const judged: ReadonlySet<FrontendMessage["kind"]> = new Set(["query", "parse", 
 /** Answers of this size do not wait for more. */
 const readyBytesMax: number = 16 * kiB;
 
+/** Whether an error tells of the node or of others, and not of the statement: then the shard may be out of reach, and is not asked. */
+const isOfTheNode = (sqlState: string): boolean => /^(?:08|40|53|57|58|XX)/u.test(sqlState);
+
 export class Session {
   readonly #exchange: Exchange;
   readonly #channels: Channels;
@@ -275,9 +278,11 @@ export class Session {
     }
     this.#statements.isLastOfQuery = false;
     this.#statements.isOneOfSeveral = false;
-    if (this.#exchange.transaction.isOpen) this.#exchange.transaction.fail();
-    if (this.#exchange.transaction.isOpen && !this.#exchange.transaction.isExplicit)
-      await this.#transactions.rollback();
+    const { transaction } = this.#exchange;
+    const wasSound = !transaction.isFailed;
+    if (transaction.isOpen) transaction.fail();
+    if (transaction.isOpen && !transaction.isExplicit) await this.#transactions.rollback();
+    else if (wasSound && !isOfTheNode(report.sqlState)) await this.#transactions.letGo();
     if (isQuery) this.#ready();
     else {
       this.#isSkipping = true;

@@ -82,6 +82,22 @@ export class Transactions {
     }
   }
 
+  /**
+   * A statement has failed here, which the shard need not know of: it takes back what was done since the last savepoint, and its locks, since
+   * whoever is behind the session may take long to say so.
+   */
+  async letGo(): Promise<void> {
+    const { transaction, runs } = this.#exchange;
+    if (!transaction.isOpen || !transaction.isAtShard) return;
+    const last = transaction.savepointNames.at(-1);
+    try {
+      await runs.rows(last === undefined ? { kind: "rollback" } : { kind: "rollbackToSavepoint", text: last }, "shard");
+    } catch (error) {
+      // What the shard has lost holds nothing.
+      if (!(error instanceof SqlError)) throw error;
+    }
+  }
+
   async rollback(): Promise<"ROLLBACK"> {
     this.#exchange.closeCursorsOfTransaction();
     if (!this.#exchange.transaction.isOpen) return "ROLLBACK";

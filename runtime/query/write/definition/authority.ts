@@ -129,7 +129,10 @@ const commented = (objectType: string, name: readonly string[]): RelationName =>
 function expectDrop({ objectType, names }: Drop, ports: DefinitionPorts): void {
   for (const name of names) {
     if (objectType !== "schema") {
-      expectOwnerNamed(name, ports);
+      expectUsage(name, ports);
+      const found = ports.draft.find(name);
+      // What is another thing is told of as that first.
+      if (found?.kind === objectType) expectOwnerOf(found, ports);
       continue;
     }
     const schema = ports.draft.catalog.schemaByName(name.name);
