@@ -3,6 +3,7 @@ import test from "ava";
 import { comparePrograms, program } from "./fuzz/programs/compare.js";
 import { formNames, formsOf } from "./fuzz/programs/forms.js";
 import { withNode } from "./fuzz/programs/target.js";
+import { compareSessions } from "./fuzz/sessions.js";
 import { connectInUtc } from "./postgres/client.js";
 import { hasPostgres, withPostgres } from "./postgres/server.js";
 
@@ -41,4 +42,28 @@ test("programs have statements of every form that is counted, MERGE and columns 
     formNames.filter((form) => !written.has(form)),
     [],
   );
+});
+
+test("several sessions beside one another hold and wait for what they would in PostgreSQL 15", async (t) => {
+  t.timeout(120_000);
+  if (!hasPostgres()) {
+    t.log("skipped: no PostgreSQL 15 on this machine");
+    t.pass();
+    return;
+  }
+  const found: string[] = [];
+  const report = await withPostgres((_client, port) =>
+    withNode((here) =>
+      compareSessions({
+        steps: 400,
+        milliseconds: 40_000,
+        seed: 2,
+        connect: { here, postgres: () => connectInUtc(port) },
+        found: (text) => found.push(text),
+      }),
+    ),
+  );
+  t.deepEqual(found, []);
+  t.true(report.steps > 100 && report.failedAlike < report.steps, JSON.stringify(report));
+  t.log(`${report.steps} steps, ${report.failedAlike} of them errors on both sides`);
 });

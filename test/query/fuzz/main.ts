@@ -5,9 +5,10 @@
  *   npm run fuzz:sql -- --only templates --cases 40000
  *   npm run fuzz:sql -- --only jsonpath --cases 10000
  *   npm run fuzz:sql -- --only programs --program-statements 100000 --seconds 600
+ *   npm run fuzz:sql -- --only sessions --session-steps 5000
  *
- * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, run over the
- * wire on a node. `--seconds` bounds the programs, those that are being shortened included up to a minute.
+ * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, and
+ * several sessions beside one another run over the wire on a node. `--seconds` bounds the programs and the sessions, those that are being shortened included up to a minute.
  */
 import { parseArgs } from "node:util";
 import { connectInUtc } from "../postgres/client.js";
@@ -17,6 +18,7 @@ import { compareStatements } from "./compare-statements.js";
 import { jsonPathCase, templateCase } from "./expressions.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
+import { compareSessions } from "./sessions.js";
 import { compareTwins } from "./twins.js";
 
 const { values } = parseArgs({
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     show: { type: "string", default: "50" },
     statements: { type: "string", default: "20000" },
     "program-statements": { type: "string", default: "20000" },
+    "session-steps": { type: "string", default: "5000" },
     "program-length": { type: "string", default: "60" },
     lanes: { type: "string", default: "4" },
     seconds: { type: "string", default: "300" },
@@ -132,7 +135,30 @@ async function jsonpaths(): Promise<number> {
   return report.differing;
 }
 
-const parts = { expressions, templates, jsonpath: jsonpaths, statements, twins, programs };
+async function sessions(): Promise<number> {
+  let shown = 0;
+  const report = await withPostgres((_client, port) =>
+    withNode((here) =>
+      compareSessions({
+        steps: Number(values["session-steps"]),
+        milliseconds: Number(values.seconds) * 1_000,
+        seed,
+        connect: { here, postgres: () => connectInUtc(port) },
+        found: (text) => {
+          shown += 1;
+          if (shown <= show) console.log(text);
+        },
+      }),
+    ),
+  );
+  console.log(
+    `${report.steps} steps of three sessions in ${report.rounds} rounds, ${report.failedAlike} of them errors on both sides, ${report.gaveUp} waited for long, ${report.differing} differences`,
+  );
+  for (const [reason, count] of report.intended) console.log(`  ${count} × ${reason}`);
+  return report.differing;
+}
+
+const parts = { expressions, templates, jsonpath: jsonpaths, statements, twins, programs, sessions };
 if (!hasPostgres()) {
   console.error("PostgreSQL 15 is not on this machine: nothing was compared");
   process.exitCode = 1;

@@ -1,0 +1,259 @@
+/**
+ * Several sessions beside one another, here and on PostgreSQL: each step is a statement of one of them. What a session holds for itself is what
+ * most statements are about: temporary tables of the same names, search paths, roles, settings, prepared statements, cursors, sequences' last
+ * numbers, locks. Who would wait for long gives up on both, and everything is rolled back.
+ */
+import type { PostgresAnswer, PostgresClient } from "../postgres/client.js";
+import { Random } from "./expressions.js";
+
+const sessionsCount = 3;
+const stepsOfRound = 250;
+const patienceMs = 400;
+
+const setUp: readonly string[] = [
+  "CREATE SCHEMA s1",
+  "CREATE SCHEMA s2",
+  "CREATE TABLE t (id int PRIMARY KEY, v text)",
+  "CREATE TABLE s1.t (id int PRIMARY KEY, v text)",
+  "CREATE TABLE s2.t (id int PRIMARY KEY, v text, w int)",
+  "CREATE TABLE shared (id int PRIMARY KEY, v text)",
+  "CREATE SEQUENCE sq",
+  "CREATE SEQUENCE s1.sq START 100",
+  "CREATE ROLE ra",
+  "CREATE ROLE rb",
+  "GRANT USAGE ON SCHEMA s1 TO ra",
+  "GRANT SELECT ON s1.t TO ra",
+  "GRANT SELECT, INSERT, UPDATE, DELETE ON t, shared TO ra",
+  "GRANT USAGE ON SEQUENCE sq TO ra, rb",
+  "GRANT USAGE ON SCHEMA s2 TO rb",
+  "GRANT SELECT (id, v) ON s2.t TO rb",
+  ...["t", "s1.t", "shared"].map(
+    (table) => `INSERT INTO ${table} SELECT g, '${table}' || g FROM generate_series(1, 5) g`,
+  ),
+  "INSERT INTO s2.t SELECT g, 'q' || g, g FROM generate_series(1, 5) g",
+];
+const tearDown: readonly string[] = [
+  "ROLLBACK",
+  "DISCARD ALL",
+  "DROP SCHEMA s1, s2 CASCADE",
+  "DROP TABLE IF EXISTS t, shared CASCADE",
+  "DROP SEQUENCE sq",
+  "DROP ROLE ra, rb",
+];
+
+type Writer = (random: Random) => string;
+
+const table: Writer = (random) => random.pick(["t", "t", "u", "x"]);
+const own: Writer = (random) => random.pick(["pg_temp.t", "u", "x"]);
+const id: Writer = (random) => String(1 + random.next(6));
+const prepared: Writer = (random) => random.pick(["p1", "p2"]);
+const cursor: Writer = (random) => random.pick(["c1", "c2"]);
+
+const ofTables: readonly Writer[] = [
+  (r) =>
+    `CREATE TEMP TABLE ${table(r)} (id int PRIMARY KEY, v text${r.pick(["", ", w int"])})${r.pick(["", " ON COMMIT DELETE ROWS", " ON COMMIT DROP"])}`,
+  (r) => `CREATE TEMP TABLE ${table(r)} (id int PRIMARY KEY, v text)`,
+  (r) => `DROP TABLE ${own(r)}`,
+  (r) =>
+    `INSERT INTO ${table(r)} (id, v) VALUES (${id(r)}, 'a') ON CONFLICT (id) DO UPDATE SET v = excluded.v || '+' RETURNING *`,
+  (r) => `SELECT * FROM ${table(r)} ORDER BY 1`,
+  (r) => `SELECT v FROM ${table(r)} WHERE id = ${id(r)}`,
+  (r) => `SELECT count(*), max(v) FROM ${table(r)}`,
+  (r) => `UPDATE ${table(r)} SET v = 'u${id(r)}' WHERE id = ${id(r)} RETURNING id`,
+  (r) => `DELETE FROM ${table(r)} WHERE id = ${id(r)}`,
+  (r) => `ALTER TABLE ${own(r)} ADD COLUMN z int DEFAULT ${id(r)}`,
+  (r) => `ALTER TABLE ${own(r)} DROP COLUMN IF EXISTS z`,
+  (r) => `TRUNCATE ${own(r)}`,
+  (r) => `CREATE INDEX ON ${own(r)} (v)`,
+  (r) => `ANALYZE ${table(r)}`,
+  (r) => `CREATE TEMP VIEW ${r.pick(["x", "vv"])} AS SELECT * FROM ${table(r)}`,
+  () => "SELECT * FROM vv ORDER BY 1",
+  () => "DROP VIEW IF EXISTS vv CASCADE",
+];
+
+const ofShared: readonly Writer[] = [
+  (r) => `ALTER TABLE shared ADD COLUMN z int DEFAULT ${id(r)}`,
+  () => "ALTER TABLE shared DROP COLUMN IF EXISTS z",
+  (r) => `ALTER TABLE shared ALTER v TYPE ${r.pick(["text", "varchar(20)"])}`,
+  () => "SELECT * FROM shared ORDER BY id",
+  (r) => `INSERT INTO shared (id, v) VALUES (${id(r)}, 's') ON CONFLICT DO NOTHING`,
+  (r) => `UPDATE shared SET v = v || '!' WHERE id = ${id(r)} RETURNING *`,
+  () => "SELECT count(*) FROM shared",
+];
+
+const ofSessions: readonly Writer[] = [
+  (r) =>
+    `SET search_path TO ${r.pick(["public", "s1", "s2", "s1, public", "pg_temp, public", "public, pg_temp", "s2, s1"])}`,
+  () => "RESET search_path",
+  () => "SHOW search_path",
+  (r) => `SET ROLE ${r.pick(["ra", "rb", "none"])}`,
+  () => "RESET ROLE",
+  () => "SELECT current_user = 'ra', current_user = 'rb'",
+  (r) => `SELECT set_config('my.x', '${id(r)}', ${r.pick(["true", "false"])})`,
+  () => "SELECT current_setting('my.x', true)",
+  (r) => `SET LOCAL work_mem = '${id(r)}MB'`,
+  () => "SHOW work_mem",
+  (r) => `SET timezone = '${r.pick(["UTC", "Europe/Berlin", "America/New_York"])}'`,
+  () => "SELECT '2020-07-01 12:00+00'::timestamptz::text",
+  (r) => `DISCARD ${r.pick(["ALL", "TEMP", "PLANS", "SEQUENCES"])}`,
+  (r) => `SELECT to_regclass('${table(r)}')::text, to_regclass('s1.t')::text`,
+  (r) => `SELECT relname, relkind, relpersistence FROM pg_class WHERE oid = '${table(r)}'::regclass`,
+  (r) => `SELECT pg_try_advisory_lock(${id(r)})`,
+  (r) => `SELECT pg_advisory_unlock(${id(r)})`,
+  () => "SELECT pg_advisory_unlock_all()",
+];
+
+const ofPlans: readonly Writer[] = [
+  (r) => `PREPARE ${prepared(r)} AS SELECT ${r.pick(["v", "*"])} FROM ${r.pick([table(r), "shared"])} WHERE id = 1`,
+  (r) => `EXECUTE ${prepared(r)}`,
+  (r) => `EXECUTE ${prepared(r)}`,
+  (r) => `DEALLOCATE ${r.pick(["ALL", "p1", "p2"])}`,
+  () => "SELECT count(*) FROM pg_prepared_statements",
+  (r) =>
+    `DECLARE ${cursor(r)} ${r.pick(["", "SCROLL "])}CURSOR ${r.pick(["", "WITH HOLD "])}FOR SELECT * FROM ${table(r)} ORDER BY 1`,
+  (r) => `FETCH ${r.pick(["1", "2", "ALL"])} ${cursor(r)}`,
+  (r) => `CLOSE ${r.pick(["c1", "c2", "ALL"])}`,
+  () => "SELECT name, is_holdable FROM pg_cursors ORDER BY 1",
+  () => "SELECT currval('sq') > 0",
+  (r) => `CREATE TEMP SEQUENCE ${r.pick(["sq", "sq2"])}`,
+  () => "SELECT nextval('pg_temp.sq')",
+  () => "SELECT nextval('s1.sq') > 0",
+  () => "DROP SEQUENCE pg_temp.sq",
+];
+
+const ofTransactions: readonly Writer[] = [
+  () => "BEGIN",
+  () => "COMMIT",
+  () => "COMMIT",
+  () => "ROLLBACK",
+  (r) => `SAVEPOINT a${r.next(2)}`,
+  (r) => `ROLLBACK TO a${r.next(2)}`,
+  (r) => `RELEASE a${r.next(2)}`,
+];
+
+const themes = [ofTables, ofTables, ofShared, ofSessions, ofPlans, ofTransactions] as const;
+const statement: Writer = (random) => random.pick(random.pick(themes))(random);
+
+/** What an answer says, without what only one of the two can call it by: the number of a session's schema. */
+function saidBy(answer: PostgresAnswer): string {
+  if (answer.kind === "failed") return `${answer.sqlState} ${answer.message}`.replaceAll(/pg_temp_\d+/gu, "pg_temp_N");
+  const rows = answer.rows.map((row) => row.map((value) => value ?? "NULL").join(", ")).join("; ");
+  return `${answer.tag}: ${rows}`.replaceAll(/pg_temp_\d+/gu, "pg_temp_N");
+}
+
+const stateOf = (answer: PostgresAnswer): string => (answer.kind === "failed" ? answer.sqlState : "");
+
+/** Differences that are told in the documentation, or of no interest; null for another. */
+function intended(text: string, here: PostgresAnswer, there: PostgresAnswer): string | null {
+  if (text.startsWith("PREPARE") && stateOf(here) === "42501")
+    return "rights are asked for when a statement is prepared";
+  if (text.startsWith("DECLARE") && stateOf(here) !== "" && stateOf(there) !== "")
+    return "of two errors of a DECLARE the other is told";
+  if (text.includes("pg_temp") && [stateOf(here), stateOf(there)].toSorted().join() === "3F000,42P01")
+    return "a transaction that came to nothing has made no schema";
+  return null;
+}
+
+/** Locks on objects do not say what of them is changed: two CREATE INDEX, or ANALYZE and a change, exclude one another here or there alone. */
+const mayWaitHere = (text: string): boolean => /^(?:CREATE|ALTER|DROP|ANALYZE|TRUNCATE|DISCARD)/u.test(text);
+
+interface Pair {
+  readonly here: PostgresClient;
+  readonly there: PostgresClient;
+}
+
+export interface SessionsReport {
+  rounds: number;
+  steps: number;
+  failedAlike: number;
+  gaveUp: number;
+  differing: number;
+  readonly intended: Map<string, number>;
+}
+
+export interface SessionsOptions {
+  readonly steps: number;
+  readonly milliseconds: number;
+  readonly seed: number;
+  readonly connect: { readonly here: () => Promise<PostgresClient>; readonly postgres: () => Promise<PostgresClient> };
+  readonly found: (text: string) => void;
+}
+
+const both = async ({ here, there }: Pair, text: string): Promise<[here: PostgresAnswer, there: PostgresAnswer]> =>
+  Promise.all([here.query(text), there.query(text)]);
+
+async function ask(pair: Pair, text: string): Promise<[here: PostgresAnswer, there: PostgresAnswer]> {
+  await both(pair, `SET statement_timeout = ${patienceMs}`);
+  return both(pair, text);
+}
+
+/** One round on new sessions: until its end or the first difference. Answers whether all was well. */
+async function round(
+  random: Random,
+  report: SessionsReport,
+  { connect, found, steps }: SessionsOptions,
+): Promise<void> {
+  const pairs: Pair[] = [];
+  for (let at = 0; at < sessionsCount; at++)
+    pairs.push({ here: await connect.here(), there: await connect.postgres() });
+  const [first] = pairs;
+  if (first === undefined) throw new Error("a round has sessions");
+  const history: string[] = [];
+  try {
+    for (const text of setUp) {
+      const [here, there] = await both(first, text);
+      if (here.kind === "failed" || there.kind === "failed")
+        throw new Error(`${text}: ${saidBy(here)} and ${saidBy(there)}`);
+    }
+    for (let step = 0; step < stepsOfRound && report.steps < steps; step++) {
+      const at = random.next(sessionsCount);
+      const pair = pairs[at];
+      if (pair === undefined) throw new Error("a step is a session's");
+      const text = statement(random);
+      const [here, there] = await ask(pair, text);
+      report.steps += 1;
+      history.push(`${at}> ${text};  -- ${saidBy(there)}`);
+      const gaveUp = [here, there].filter((answer) => stateOf(answer) === "57014").length;
+      if (stateOf(here) === "57014" && gaveUp === 1 && !mayWaitHere(text)) {
+        report.differing += 1;
+        found(`${history.slice(-60).join("\n")}\n   here: ${saidBy(here)}\n`);
+        return;
+      }
+      if (gaveUp > 0) {
+        report.gaveUp += 1;
+        for (const each of pairs) await both(each, "ROLLBACK");
+        continue;
+      }
+      if (saidBy(here) === saidBy(there)) {
+        if (here.kind === "failed") report.failedAlike += 1;
+        continue;
+      }
+      const reason = intended(text, here, there);
+      if (reason === null) {
+        report.differing += 1;
+        found(`${history.slice(-60).join("\n")}\n   here: ${saidBy(here)}\n`);
+        return;
+      }
+      report.intended.set(reason, (report.intended.get(reason) ?? 0) + 1);
+      for (const clean of ["ROLLBACK", "DEALLOCATE ALL", "CLOSE ALL"]) await both(pair, clean);
+    }
+  } finally {
+    for (const pair of pairs.slice(1)) {
+      pair.here.close();
+      pair.there.close();
+    }
+    for (const text of tearDown) await both(first, text);
+    first.here.close();
+    first.there.close();
+  }
+}
+
+export async function compareSessions(options: SessionsOptions): Promise<SessionsReport> {
+  const report: SessionsReport = { rounds: 0, steps: 0, failedAlike: 0, gaveUp: 0, differing: 0, intended: new Map() };
+  const until = performance.now() + options.milliseconds;
+  while (report.steps < options.steps && performance.now() < until) {
+    await round(new Random(options.seed * 1_000 + report.rounds), report, options);
+    report.rounds += 1;
+  }
+  return report;
+}
