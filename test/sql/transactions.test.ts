@@ -493,3 +493,22 @@ test("a transaction that has failed holds nobody up, but for what it locked befo
   t.is(b.late()?.kind, "rows");
   t.deepEqual(a.rows("SELECT v FROM t WHERE id = 2"), [["13"]]);
 });
+
+test("ON CONFLICT DO NOTHING passes over no row that its transaction does not see", (t) => {
+  const rig = new ShardRig();
+  const [a, b] = [rig.session(), rig.session()];
+  a.rows("CREATE TABLE t (id int PRIMARY KEY, v int UNIQUE)");
+  a.rows("INSERT INTO t VALUES (1, 10)");
+  for (const text of [
+    "INSERT INTO t VALUES (2, 0) ON CONFLICT DO NOTHING",
+    "INSERT INTO t VALUES (0, 20) ON CONFLICT (v) DO NOTHING",
+  ]) {
+    a.begin("repeatableRead");
+    t.deepEqual(a.rows("SELECT id FROM t"), [["1"]]);
+    a.rows("INSERT INTO t VALUES (1, 0) ON CONFLICT DO NOTHING");
+    b.rows("INSERT INTO t VALUES (2, 20)");
+    t.is(a.state(text), "40001");
+    a.rollback();
+    b.rows("DELETE FROM t WHERE id = 2");
+  }
+});

@@ -177,8 +177,8 @@ class Run {
         this.#wrote(row, planned);
         return;
       }
-      if (upsert === null) return;
       const { existing } = result;
+      if (upsert === null) return this.#writer.expectSeen(existing);
       if (written.has(nameOfKey(existing.key))) {
         throw new SqlError("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time", {
           hint: "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",

@@ -332,6 +332,12 @@ export class TableWriter {
     return row;
   }
 
+  /** Throws 40001 for a row that was written behind the transaction's snapshot, where what it is in the way of would pass over it. */
+  expectSeen({ from }: StoredRow): void {
+    const { snapshot } = this.#ports;
+    if (snapshot >= 0 && from > snapshot) throw concurrentUpdate();
+  }
+
   /** Whether another part of the same statement has written the row. */
   isWritten(rowKey: Uint8Array): boolean {
     return this.#ports.isWritten(this.#rowTreeKey(rowKey));

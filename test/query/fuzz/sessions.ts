@@ -17,13 +17,14 @@ const setUp: readonly string[] = [
   "CREATE TABLE s1.t (id int PRIMARY KEY, v text)",
   "CREATE TABLE s2.t (id int PRIMARY KEY, v text, w int)",
   "CREATE TABLE shared (id int PRIMARY KEY, v text)",
+  "CREATE TABLE refers (id int REFERENCES shared)",
   "CREATE SEQUENCE sq",
   "CREATE SEQUENCE s1.sq START 100",
   "CREATE ROLE ra",
   "CREATE ROLE rb",
   "GRANT USAGE ON SCHEMA s1 TO ra",
   "GRANT SELECT ON s1.t TO ra",
-  "GRANT SELECT, INSERT, UPDATE, DELETE ON t, shared TO ra",
+  "GRANT SELECT, INSERT, UPDATE, DELETE ON t, shared, refers TO ra",
   "GRANT USAGE ON SEQUENCE sq TO ra, rb",
   "GRANT USAGE ON SCHEMA s2 TO rb",
   "GRANT SELECT (id, v) ON s2.t TO rb",
@@ -36,7 +37,7 @@ const tearDown: readonly string[] = [
   "ROLLBACK",
   "DISCARD ALL",
   "DROP SCHEMA s1, s2 CASCADE",
-  "DROP TABLE IF EXISTS t, shared CASCADE",
+  "DROP TABLE IF EXISTS t, shared, refers CASCADE",
   "DROP SEQUENCE sq",
   "DROP ROLE ra, rb",
 ];
@@ -131,7 +132,24 @@ const ofTransactions: readonly Writer[] = [
   (r) => `RELEASE a${r.next(2)}`,
 ];
 
-const themes = [ofTables, ofTables, ofShared, ofSessions, ofPlans, ofTransactions] as const;
+const ofLocks: readonly Writer[] = [
+  (r) =>
+    `SELECT * FROM shared WHERE id ${r.pick(["= 1", "= 2", "< 4"])} ORDER BY id FOR ${r.pick(["UPDATE", "SHARE", "NO KEY UPDATE", "KEY SHARE"])} ${r.pick(["NOWAIT", "SKIP LOCKED"])}`,
+  (r) => `SELECT id FROM shared ORDER BY id LIMIT ${id(r)} FOR UPDATE SKIP LOCKED`,
+  (r) => `UPDATE shared SET v = 'l' WHERE id = ${id(r)}`,
+  (r) => `DELETE FROM shared WHERE id = ${id(r)} RETURNING v`,
+  (r) => `INSERT INTO shared (id, v) VALUES (${id(r)}, 'i') ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id`,
+  () => "LOCK TABLE shared IN SHARE MODE NOWAIT",
+  () => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+  () => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+  () => "SELECT * FROM shared ORDER BY id",
+  () => "COMMIT",
+  (r) => `SELECT pg_try_advisory_xact_lock(${id(r)})`,
+  (r) => `INSERT INTO refers VALUES (${id(r)})`,
+  (r) => `DELETE FROM refers WHERE id = ${id(r)}`,
+];
+
+const themes = [ofTables, ofTables, ofShared, ofSessions, ofPlans, ofTransactions, ofLocks] as const;
 const statement: Writer = (random) => random.pick(random.pick(themes))(random);
 
 /** What an answer says, without what only one of the two can call it by: the number of a session's schema. */
@@ -149,6 +167,8 @@ function intended(text: string, here: PostgresAnswer, there: PostgresAnswer): st
     return "rights are asked for when a statement is prepared";
   if (text.startsWith("DECLARE") && stateOf(here) !== "" && stateOf(there) !== "")
     return "of two errors of a DECLARE the other is told";
+  if (stateOf(here) === "25006")
+    return "nothing is written in a READ ONLY transaction, temporary tables included, and that is told first";
   if (text.includes("pg_temp") && [stateOf(here), stateOf(there)].toSorted().join() === "3F000,42P01")
     return "a transaction that came to nothing has made no schema";
   return null;
@@ -221,6 +241,8 @@ async function round(
       }
       if (gaveUp > 0) {
         report.gaveUp += 1;
+        // One has done what the other gave up.
+        if (gaveUp === 1) return;
         for (const each of pairs) await both(each, "ROLLBACK");
         continue;
       }
