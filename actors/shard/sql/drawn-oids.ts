@@ -1,6 +1,6 @@
 /**
- * Numbers of objects that open transactions have drawn, and the catalog that everybody sees does not know of yet. No two transactions draw the
- * same; those of one that comes to nothing are never given. They live with the leadership of the shard, as the transactions do.
+ * Numbers of objects that open transactions have drawn, and the catalog that everybody sees does not know of yet. No two open
+ * transactions draw the same; those of what came to nothing may be drawn again. They live with the leadership of the shard, as the transactions do.
  */
 import type { Oid } from "../../../runtime/query/types/sql-type.js";
 

@@ -7,7 +7,15 @@
  * is told.
  */
 import type { Relation, ViewDefinition } from "../catalog/model.js";
-import { type Actor, closedColumns, denial, type Guarded, mayUse, mayUseColumns } from "../catalog/privileges.js";
+import {
+  type Actor,
+  closedColumns,
+  denial,
+  type Guarded,
+  maySearch,
+  mayUse,
+  mayUseColumns,
+} from "../catalog/privileges.js";
 import type { RoleSet } from "../catalog/role-set.js";
 import { SqlError } from "../error.js";
 import type { EvaluationContext } from "../functions/context.js";
@@ -108,16 +116,14 @@ export class Authority {
   }
 }
 
-/** Whether names in a schema are found: along the search path those are passed over that may not be used. */
-export function maySearch(schema: string, { catalog, context, isTrusted = false }: BindEnvironment): boolean {
-  // Whoever the session acts as: its temporary tables are its own.
-  if (schema === context.temporarySchema) return true;
-  const found = catalog.schemaByName(schema);
-  return found === null || isTrusted || mayUse(found, actorOf(context), "U");
+/** Whether names in a schema are found by who has written the statement. */
+export function isSearchable(schema: string, { catalog, context, isTrusted }: BindEnvironment): boolean {
+  const { roles, temporarySchema, currentUser, isSuperuser } = context;
+  return isTrusted === true || maySearch(schema, { catalog, roles, temporarySchema, currentUser, isSuperuser });
 }
 
 /** Throws 42501 for a schema that was named and may not be used. */
 export function expectSearchable(schema: string, environment: BindEnvironment, position: number | undefined): void {
-  if (maySearch(schema, environment)) return;
+  if (isSearchable(schema, environment)) return;
   throw new SqlError("42501", `permission denied for schema ${schema}`, { position });
 }

@@ -5,7 +5,7 @@ import { isTemporaryName, schemaNamed, schemasOf } from "../catalog/temporary.js
 import { typeNamed } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
-import { expectSearchable, maySearch } from "./authority.js";
+import { expectSearchable, isSearchable } from "./authority.js";
 import { positionOf } from "./binder.js";
 import type { BindEnvironment } from "./environment.js";
 
@@ -44,7 +44,7 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
     throw new SqlError("0A000", "cannot access temporary tables of other sessions");
   for (const schema of path) {
     const found = findIn(schema, name.name, environment);
-    if (found !== null && (found.isSystem || maySearch(schema, environment))) return found;
+    if (found !== null && (found.isSystem || isSearchable(schema, environment))) return found;
   }
   expectNoComposite(name, environment);
   return null;

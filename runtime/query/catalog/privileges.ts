@@ -20,6 +20,7 @@
  */
 import { readAllDataRole, writeAllDataRole } from "../../types/predefined-roles.js";
 import { SqlError } from "../error.js";
+import type { EvaluationContext } from "../functions/context.js";
 import { quoteIdentifier } from "../types/quote.js";
 import type {
   CatalogEntry,
@@ -277,6 +278,18 @@ export function grantableBy(acl: Acl, owner: string, all: string, rights: Readon
 
 export const mayUse = (object: Guarded, actor: Actor, letters: string): boolean =>
   actor.isSuperuser || without(letters, privilegesOf(object, actor)) === "";
+
+/** Who looks for names, and in which catalog. */
+export type Searcher = Pick<EvaluationContext, "catalog" | "roles" | "temporarySchema" | "currentUser" | "isSuperuser">;
+
+/** Whether names in a schema are found: along the search path those are passed over that may not be used. */
+export function maySearch(schema: string, searcher: Searcher): boolean {
+  const { catalog, roles, temporarySchema, currentUser, isSuperuser } = searcher;
+  // Whoever the session acts as: its temporary tables are its own.
+  if (schema === temporarySchema) return true;
+  const found = catalog.schemaByName(schema);
+  return found === null || mayUse(found, { name: currentUser, isSuperuser, rights: roles.rightsOf(currentUser) }, "U");
+}
 
 /** In PostgreSQL's words; it says no more of a column than of the whole. */
 export const denial = (object: Guarded): SqlError =>

@@ -27,7 +27,7 @@ import {
   type TypeDefinition,
   type ViewDefinition,
 } from "../model.js";
-import { mayUse } from "../privileges.js";
+import { maySearch, type Searcher } from "../privileges.js";
 import { bootstrapRole, roleOidOf } from "../role-set.js";
 import { ownTemporarySchema, schemaNamed, schemasOf } from "../temporary.js";
 import { arrayName, typeNamed } from "../user-types.js";
@@ -43,10 +43,7 @@ const builtInSchemas: readonly SchemaDefinition[] = [
   { kind: "schema", oid: kimberliteSchemaOid, name: "kimberlite", owner: "" },
 ];
 
-export type CatalogView = Pick<
-  EvaluationContext,
-  "catalog" | "roles" | "searchPath" | "temporarySchema" | "currentUser" | "isSuperuser"
->;
+export type CatalogView = Searcher & Pick<EvaluationContext, "searchPath">;
 
 /** Answers questions about names that several catalogs ask. */
 export class CatalogWorld {
@@ -189,12 +186,8 @@ export class CatalogWorld {
     return schemasOf({ searchPath, temporarySchema }).filter((schema) => this.maySearch(schema));
   }
 
-  /** Whether names in a schema are found by whoever asks. */
   maySearch(schema: string): boolean {
-    const found = this.catalog.schemaByName(schema);
-    if (found === null || schema === this.#view.temporarySchema) return true;
-    const { roles, currentUser, isSuperuser } = this.#view;
-    return mayUse(found, { name: currentUser, isSuperuser, rights: roles.rightsOf(currentUser) }, "U");
+    return maySearch(schema, this.#view);
   }
 
   /** What somebody names. Throws 3F000 for the session's own schema before it has one, 42501 for a schema that may not be used. */
