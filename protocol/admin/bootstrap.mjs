@@ -3,7 +3,8 @@
  *
  *   1. `npm ci`, when what is installed is not what package-lock.json says;
  *   2. `tsc`, when a source is newer than the build, and away with the outputs of sources that no longer exist;
- *   3. the job itself, in this process (so that signals, flags and standard streams are the program's own).
+ *   3. packing, when that is not what is packed (bundle.mjs);
+ *   4. the job itself, in this process (so that signals, flags and standard streams are the program's own).
  *
  * Invariants: (1) nothing is installed or built when nothing changed: the price of looking is some ten milliseconds; (2) of two
  * that start together on a fresh clone one installs and builds while the other waits, also when the first is killed and its `npm ci` goes on
@@ -15,6 +16,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { alone } from "./bootstrap-lock.mjs";
+import { packedIsCurrent } from "./bundle.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const distribution = path.join(root, "dist");
@@ -118,8 +120,17 @@ function fingerprint(sources) {
   return lines.sort().join("\n");
 }
 
-/** @returns {Promise<boolean>} whether the compiler was content; its output is written either way, so that a check can go on */
+/** @returns {Promise<boolean>} whether the compiler was content; its output is written and packed either way, so that a check can go on */
 async function build(started) {
+  const compiled = await compile(started);
+  if (!packedIsCurrent()) {
+    const ran = await run(started, process.execPath, [path.join(root, "protocol", "admin", "bundle.mjs")]);
+    if (!ran.ok) say(`modules are not packed (${ran.reason}): nodes start more slowly`);
+  }
+  return compiled;
+}
+
+async function compile(started) {
   const sources = sourceFolders.flatMap(filesBelow).filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
   const outputs = new Set(sources.flatMap(outputsOf));
   for (const name of sourceFolders.flatMap((folder) => filesBelow(path.join("dist", folder)))) {

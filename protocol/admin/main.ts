@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `kimberlite` command: what package.json names as `bin`, and what `npm start` imports. */
-import { run } from "./program.js";
-import { processSurroundings } from "./surroundings.js";
+import { entryModule } from "../server/entry-modules.js";
 
-process.exitCode = await run(process.argv.slice(2), processSurroundings());
+const { runProcess } = (await import(entryModule("program").href)) as typeof import("./program.js");
+await runProcess();

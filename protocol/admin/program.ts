@@ -1,22 +1,15 @@
 /** The `kimberlite` command as a tree of subcommands, and the one place where what they throw becomes text and an exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
-import { readTextFile } from "../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { release } from "../server/release.js";
 import type { Subcommand } from "./command.js";
 import { subcommands } from "./commands/all.js";
 import { resolveConfiguration } from "./configuration.js";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.js";
 import { errorLine, Output } from "./output.js";
 import { environmentName, settingSpecs, unsetText } from "./settings.js";
-import type { Surroundings } from "./surroundings.js";
-
-const manifestUrl = new URL("../../../package.json", import.meta.url);
-
-function packageVersion(): string {
-  const text = readTextFile(manifestUrl) ?? "{}";
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
-}
+import { processSurroundings, type Surroundings } from "./surroundings.js";
 
 const groupSummaries: Readonly<Record<string, string>> = {
   tenant: "create, list, look at, move, limit and drop tenants",
@@ -25,6 +18,11 @@ const groupSummaries: Readonly<Record<string, string>> = {
   group: "consumer groups of a stream",
   cluster: "several nodes as one database: files and keys, health, leadership",
 };
+
+/** Runs the process's own command line and leaves its exit code. */
+export async function runProcess(): Promise<void> {
+  process.exitCode = await run(process.argv.slice(2), processSurroundings());
+}
 
 /** Runs one command line. @returns the exit code; nothing is thrown and the process is not ended */
 export async function run(commandLine: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -68,7 +66,7 @@ type Action = (
 function buildProgram(surroundings: Surroundings, asJson: boolean, action: Action): Command {
   const program = new Command("kimberlite")
     .description("A verifiable multi-tenant database: one immutable, ordered log; every state a derived view.")
-    .version(packageVersion(), "--version", "print the version")
+    .version(release, "--version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", `\n${configurationHelp}\n\n${exitCodesHelp()}`)

@@ -19,6 +19,7 @@ import type { ScramVerifier } from "../wire/scram-verifier.js";
 import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
+import { entryModule } from "./entry-modules.js";
 import type { GatewayArgs } from "./gateway.js";
 import { checkListen, supportsReusePort } from "./listen-rules.js";
 import { type LocalAccess, leaveLocalAccess } from "./local-access.js";
@@ -27,7 +28,6 @@ import { membershipChange } from "./membership-change.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall, TlsIdentity } from "./messages.js";
 import { release } from "./release.js";
 import { untilReady } from "./until-ready.js";
-import { registryUrl } from "./worker-urls.js";
 
 export interface NodeOptions {
   readonly dataDirectory: string;
@@ -216,7 +216,12 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         gatewayArgs,
         postgresArgs: postgres === null ? null : postgresArgs,
       }),
-      { registry: registryUrl, log, onFailed: (error) => fail(error) },
+      {
+        registry: entryModule("registry"),
+        workerMain: entryModule("worker-main"),
+        log,
+        onFailed: (error) => fail(error),
+      },
     );
     const running = tree;
     const gateway = running.port("gateway-0");

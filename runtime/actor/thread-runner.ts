@@ -25,6 +25,7 @@ import { type ThreadEnd, WorkerThread } from "./worker-thread.js";
 
 export interface ThreadRunnerOptions {
   readonly registry: URL;
+  readonly workerMain: URL;
   readonly log: Logger;
   readonly heartbeatMs: number;
   /** A loop that stands still this long with work waiting is hung; without, twice as long. */
@@ -101,6 +102,7 @@ export class ThreadRunner implements Runner {
     const thread = new WorkerThread({
       name: worker,
       registry: this.#options.registry,
+      workerMain: this.#options.workerMain,
       kinds: [...plan.kinds],
       heartbeatMs: this.#options.heartbeatMs,
       resourceLimits: plan.resourceLimits,

@@ -31,6 +31,8 @@ import type { WorkerThread } from "./worker-thread.js";
 export interface TreeOptions {
   /** URL of a module that exports `definitions: ActorRegistry`; loaded in every worker. */
   readonly registry: URL;
+  /** What each worker runs first, where that is packed with the registry's modules; without, worker-main.js beside this module. */
+  readonly workerMain?: URL;
   readonly log?: Logger;
   /** Called once when restarts are used up at the root and nothing runs any more. */
   readonly onFailed: (error: KimberliteError) => void;
@@ -208,6 +210,7 @@ export async function startTree(spec: GroupSpec<never>, options: TreeOptions): P
 
   const runner = new ThreadRunner({
     registry: options.registry,
+    workerMain: options.workerMain ?? new URL("./worker-main.js", import.meta.url),
     log,
     heartbeatMs: options.heartbeatMs ?? 250,
     hangMs: options.hangMs ?? 10_000,

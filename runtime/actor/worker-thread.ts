@@ -25,6 +25,7 @@ export interface ThreadEnd {
 export interface WorkerThreadOptions {
   readonly name: string;
   readonly registry: URL;
+  readonly workerMain: URL;
   readonly kinds: readonly string[];
   readonly heartbeatMs: number;
   readonly resourceLimits: ResourceLimits | null;
@@ -63,7 +64,7 @@ export class WorkerThread {
       vitals: this.vitals.memory,
       heartbeatMs: options.heartbeatMs,
     };
-    this.#worker = new Worker(new URL("./worker-main.js", import.meta.url), {
+    this.#worker = new Worker(options.workerMain, {
       name: options.name,
       workerData,
       transferList: [port2],

@@ -16,6 +16,8 @@ function buildNewerProgram(directory: string): string {
   fs.cpSync(path.join(projectRoot, "dist"), path.join(directory, "dist"), { recursive: true });
   fs.copyFileSync(path.join(projectRoot, "package.json"), path.join(directory, "package.json"));
   fs.symlinkSync(path.join(projectRoot, "node_modules"), path.join(directory, "node_modules"));
+  // What is packed is this build's.
+  fs.rmSync(path.join(directory, "dist/bundle"), { recursive: true, force: true });
   const file = path.join(directory, "dist/actors/shard/machine.js");
   const text = fs.readFileSync(file, "utf8");
   if (!knows.test(text)) throw new Error("this build's release stands elsewhere");

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { temporaryDirectory } from "../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
+import { mainModule } from "../../server/release.js";
 import { type Address, parseAddress } from "../units.js";
 
 const startTimeoutMs = 30_000;
@@ -24,11 +24,10 @@ export interface OwnNode {
 /** @param flags of `kimberlite start`, besides data directory, address and output */
 export async function startOwnNode(flags: readonly string[], dataRoot?: string): Promise<OwnNode> {
   const directory = temporaryDirectory("kimberlite-bench-", dataRoot);
-  const main = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../main.js");
   const data = path.join(directory.path, "data");
   const child = spawn(
     process.execPath,
-    [main, "start", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn", ...flags],
+    [mainModule, "start", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn", ...flags],
     {
       // A directory of its own: no kimberlite.toml of the caller's takes part. The environment does not either.
       cwd: directory.path,

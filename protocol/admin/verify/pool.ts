@@ -5,15 +5,14 @@
 import { availableParallelism } from "node:os";
 import { Piscina } from "piscina";
 import { KimberliteError } from "../../../runtime/types/errors.js";
+import { entryModule } from "../../server/entry-modules.js";
 import type { ReplicaReport, VerifyWatcher } from "./data-directory.js";
 import type { VerifyNews, VerifyTask } from "./replica-task.js";
-
-const taskUrl = new URL("./replica-task.js", import.meta.url).href;
 
 /** Reports in the order of the places. Throws `cancelled` when interrupted. */
 export async function verifyInPool(places: readonly string[], watcher: VerifyWatcher): Promise<ReplicaReport[]> {
   const pool = new Piscina<VerifyTask, ReplicaReport>({
-    filename: taskUrl,
+    filename: entryModule("replica-task").href,
     name: "verifyTask",
     maxThreads: Math.max(1, Math.min(availableParallelism(), places.length)),
     minThreads: 1,
