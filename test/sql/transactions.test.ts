@@ -395,7 +395,11 @@ test("what is only described begins no transaction, which nobody would end", (t)
   t.deepEqual(session.rows("SELECT a FROM t"), [], "an error in what was described before it began leaves it sound");
   t.is(rig.decider.openTransactions, 1);
   t.is(session.describe("SELECT a FROM missing").kind, "error");
-  t.is(session.state("SELECT a FROM t"), "25P02", "and within it ends it");
+  t.deepEqual(
+    session.rows("SELECT a FROM t"),
+    [],
+    "and so does one within it: whether that ends it is for whoever asked to say",
+  );
   session.rollback();
   t.is(rig.decider.openTransactions, 0);
   t.is(other.run("INSERT INTO t VALUES (1)").kind, "rows");

@@ -168,7 +168,8 @@ export class SqlDecider {
       outcome = this.#perform(waiting, request, session, position);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
-      const transaction = transactionOf(request, session);
+      // One that was only to be described was not run: whoever asked says so where its transaction has failed.
+      const transaction = request.kind === "describe" ? null : transactionOf(request, session);
       if (transaction !== null) {
         transaction.fail(this.#deciding.locks);
         this.#queue.wake(transaction.id);

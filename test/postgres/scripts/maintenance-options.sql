@@ -9,6 +9,22 @@ reindex (verbose off, nosuch) table mt;
 cluster (nosuch) mt;
 vacuum full mt;
 vacuum (full, nosuch false) mt;
+-- What is passed over fails no transaction.
+create role mt_writer;
+grant insert on mt to mt_writer;
+begin;
+insert into mt values (1);
+set local role mt_writer;
+analyze mt;
+copy mt (a) from stdin;
+2
+\.
+reset role;
+select * from mt order by 1;
+commit;
+select count(*) from mt;
+drop owned by mt_writer;
+drop role mt_writer;
 drop table mt;
 select pg_size_pretty(10240::bigint), pg_size_pretty(-1::bigint);
 CREATE TABLE t1 (a int);
