@@ -25,6 +25,8 @@ export interface DirectoryArgs {
 /** Before a start is tried again because a shard does not serve yet: a moment first, since it mostly lacks a few milliseconds. */
 const retryMsMin = 10;
 const retryMsMax = 500;
+/** A new role is known on the other nodes that answer within this time. */
+const heardSoonMs = 250;
 
 class Directory implements Actor<DirectoryMessage> {
   readonly #context: ActorContext;
@@ -254,13 +256,16 @@ class Directory implements Actor<DirectoryMessage> {
 
   /**
    * Tells all gateways that roles are others now. What those have read that do not answer, or whose nodes do not, runs out by itself: that is
-   * waited for.
+   * waited for where it matters; where nobody could be misjudged, only those are that answer soon, so that their next statement knows.
    */
   async #rolesHeard(how: "awaited" | "told"): Promise<void> {
     const here = this.#tellGateways();
-    if (how === "told") return;
+    if (how === "told") {
+      await this.#link.rolesChanged(heardSoonMs).catch(() => false);
+      return;
+    }
     const over = this.#rolesRunOut();
-    const elsewhere = this.#link.rolesChanged().catch(() => false);
+    const elsewhere = this.#link.rolesChanged(2 * rolesLeaseMs).catch(() => false);
     const heard = Promise.all([here, elsewhere]).then(([, areTold]) => areTold);
     const isHeard = await Promise.race([heard, over.then(() => true)]);
     if (!isHeard) await over;

@@ -127,8 +127,8 @@ export class ShardLink {
   }
 
   /** Has other nodes hear that roles are others now; whether all have said that none of their gateways judges by those of before. */
-  rolesChanged(): Promise<boolean> {
-    return this.#ask<boolean>("shard-0", { kind: "rolesChanged" }, commandMs);
+  rolesChanged(deadlineMs: number): Promise<boolean> {
+    return this.#ask<boolean>("shard-0", { kind: "rolesChanged" }, deadlineMs);
   }
 
   tenantNamed(name: string): Promise<DirectoryRow | null> {

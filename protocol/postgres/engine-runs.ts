@@ -55,6 +55,8 @@ const shapesMax = 256;
 const shapeTextMax = 64 * 1024;
 /** Characters of their texts. */
 const shapesCharactersMax = 1024 * 1024;
+/** What says how things are now: a statement is described by the definitions that there are when it is run next. */
+const isOfNow: ReadonlySet<SqlRequest["kind"]> = new Set(["execute", "describe"]);
 /** What ends something is done also when nobody waits for it. */
 const endings: ReadonlySet<SqlRequest["kind"]> = new Set(["rollback", "close", "end"]);
 /** How long that something is over is said again when it was not heard: a minute. */
@@ -163,7 +165,7 @@ export class EngineRuns {
       cursor: wish.cursor ?? 0,
       atLeast: consistency === "stale" ? -1 : this.#atLeast,
       // A transaction that has its snapshot was told of what it is to see.
-      isLinearizable: consistency === "linearizable" && wish.kind === "execute" && transaction.snapshot < 0,
+      isLinearizable: consistency === "linearizable" && isOfNow.has(wish.kind) && transaction.snapshot < 0,
       columns: shape.columns,
       settings: shape.settings,
       roles: shape.roles,
@@ -283,7 +285,9 @@ export class EngineRuns {
     });
   }
 
-  #failed({ sqlState, message, fields }: Pick<SqlError, "sqlState" | "message" | "fields">): SqlError {
+  #failed({ sqlState, message, fields }: Pick<SqlError, "sqlState" | "message" | "fields">): SqlError | FatalError {
+    // What the session is to have, it has no more.
+    if (sqlState === "57P01") return new FatalError(sqlState, message, fields.detail);
     if (sqlState !== "57014" || this.#cancelled === null) return new SqlError(sqlState, message, fields);
     const why = this.#cancelled === "timeout" ? "statement timeout" : "user request";
     return new SqlError("57014", `canceling statement due to ${why}`);

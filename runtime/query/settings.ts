@@ -10,6 +10,7 @@ import { temporarySchemaSetting } from "./catalog/temporary.js";
 import { encodingCalled, isOtherEncoding } from "./encoding-names.js";
 import { SqlError } from "./error.js";
 import { parametersNotDone, plannerHints } from "./planner-hints.js";
+import { lockKeeperSetting } from "./session-locks.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
 import { trimSpaces } from "./types/spaces.js";
 
@@ -159,6 +160,14 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "",
     text,
     "Schema of the session's temporary tables; empty while it has made none.",
+    "fixed",
+    "engine",
+  ),
+  setting(
+    lockKeeperSetting,
+    "",
+    text,
+    "Who keeps the advisory locks that the session holds beyond transactions; empty for none.",
     "fixed",
     "engine",
   ),

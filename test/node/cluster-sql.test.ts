@@ -68,6 +68,15 @@ test.serial(
       const point = await reader?.query("SELECT id FROM seen WHERE id = $1", [id]);
       t.is(point?.rowCount, 1, "a row that is read by its key is no older");
     }
+    for (let round = 0; round < 12; round += 1) {
+      const [changing, preparing] = [clients[round % 3], clients[(round + 1) % 3]];
+      await changing?.query(
+        round % 2 === 0 ? "ALTER TABLE seen ADD COLUMN more int" : "ALTER TABLE seen DROP COLUMN more",
+      );
+      await preparing?.query(`PREPARE of_${round} AS SELECT * FROM seen LIMIT 1`);
+      const width = (await preparing?.query(`EXECUTE of_${round}`))?.fields.length;
+      t.is(width, 2 - (round % 2), "what is prepared is what there is by then");
+    }
     const [reader] = clients;
     await reader?.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
     await reader?.query("SELECT count(*) FROM seen");
@@ -184,6 +193,11 @@ async function changeAndLook(t: ExecutionContext, changing: pg.Client, looking: 
 
 test.serial("a membership that was revoked at one node is gone for the next statement at each", async (t) => {
   const [a, b] = await Promise.all([client(0), client(1)]);
+  for (const name of ["early", "late"]) {
+    await a.query(`CREATE ROLE ${name}`);
+    t.is(await codeOf(b.query(`SET ROLE ${name}`)), "", "a role that was made at one node is known at each");
+    await b.query("RESET ROLE");
+  }
   await a.query("CREATE ROLE readers");
   await a.query("GRANT SELECT ON t TO readers");
   await a.query("CREATE USER ann");
@@ -206,6 +220,9 @@ test.serial(
     await a.query("SELECT pg_notify('after', 'never')");
     await a.query("UPDATE t SET v = 0 WHERE id < 5");
     await a.query("INSERT INTO t VALUES (1000, 1)");
+    const [holder, other] = await Promise.all([client(two), client(one)]);
+    await holder.query("SELECT pg_advisory_lock(7)");
+    await other.query("SELECT pg_advisory_lock(8), pg_advisory_unlock(8)");
     await cluster.end(leader, "SIGKILL");
     let code = "";
     const until = Date.now() + 60_000;
@@ -229,6 +246,15 @@ test.serial(
     }
     t.is(written, "");
     t.deepEqual((await b.query("SELECT count(*)::int AS n FROM t")).rows, [{ n: 11 }]);
+    t.is(
+      await codeOf(holder.query("INSERT INTO t VALUES (3000, 1)")),
+      "57P01",
+      "who held a lock hears that it does not",
+    );
+    t.is(await codeOf(holder.query("SELECT 1")), "lost");
+    t.is(await codeOf(other.query("UPDATE t SET v = v WHERE id < 0")), "", "who has given it back goes on");
+    t.deepEqual((await other.query("SELECT pg_try_advisory_lock(7) AS got")).rows, [{ got: true }]);
+    await other.end();
     // Who listens goes on, and hears nothing of what was never committed.
     await b.query("NOTIFY after, 'the next leader'");
     while (heard.length === 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));

@@ -10,6 +10,7 @@ import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
 import { temporarySchemaName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { lockKeeperIn } from "../../../runtime/query/session-locks.js";
 import { isPageDamage } from "../../../runtime/store/page-file.js";
 import { assert, unreachable } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
@@ -27,7 +28,7 @@ import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 import { leaveTransaction } from "./numbers-left.js";
-import { answer, done, failed, type SqlOutcome, transactionLost } from "./outcome.js";
+import { answer, done, failed, locksLost, type SqlOutcome, transactionLost } from "./outcome.js";
 import { RecentWrites } from "./recent-writes.js";
 import { fetchReply } from "./result-replies.js";
 import { Sequences } from "./sequences.js";
@@ -61,6 +62,7 @@ export class SqlDecider {
       sequences: new Sequences(),
       oids: new DrawnOids(),
       temporary: new Set(),
+      keeper: keeperOf(host),
     };
     this.#commits = new CommitMaker(this.#deciding);
     this.#programs = new StatementPrograms(this.#deciding, this.#commits);
@@ -158,6 +160,7 @@ export class SqlDecider {
         () => {},
       );
     }
+    if (this.#hasLostLocks(request)) return answer(failed(locksLost()));
     const alone = this.#recent.isEmpty
       ? this.#programs.decide(waiting, request, position, () => this.#session(request, waiting.port))
       : null;
@@ -180,6 +183,14 @@ export class SqlDecider {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
     }
     return outcome;
+  }
+
+  /** Whether a statement is of a session that believes to hold advisory locks, and does not any more. One that has just given them back may still. */
+  #hasLostLocks({ kind, settings, tenant, session }: SqlRequest): boolean {
+    if (kind !== "execute" && kind !== "load" && kind !== "savepoint") return false;
+    const keeper = lockKeeperIn(settings);
+    if (keeper === "" || keeper === this.#deciding.keeper) return false;
+    return this.#sessions.get(`${tenant} ${session}`)?.advisory.isEmpty !== false;
   }
 
   /** Statements of one session are decided in the order in which they came, also when one of them waits for a lock. */
@@ -403,6 +414,7 @@ export class SqlDecider {
   dropClosed(): void {
     for (const [name, session] of this.#sessions) {
       if (session.port === null || session.port.isOpen) continue;
+      if (!session.advisory.isEmpty) this.#deciding.keeper = keeperOf(this.#deciding.host);
       const [tenant, number] = name.split(" ").map(Number);
       if (tenant !== undefined && number !== undefined) this.#end({ tenant, session: number });
     }
@@ -428,8 +440,12 @@ export class SqlDecider {
     plans.clear();
     this.#kept.clear();
     this.#recent.clear();
+    this.#deciding.keeper = keeperOf(this.#deciding.host);
   }
 }
+
+/** A name for who keeps advisory locks from now on: nobody else has it, and nobody had it before. */
+const keeperOf = (host: DeciderHost): string => `${host.now()} ${host.monotonic()}`;
 
 /** The session's transaction, if it is the one that a request is part of. */
 function transactionOf(

@@ -37,6 +37,8 @@ export interface Deciding {
   readonly oids: DrawnOids;
   /** Schemas of temporary tables whose sessions are there, by tenant and name. */
   readonly temporary: Set<string>;
+  /** Who keeps the sessions' advisory locks. It has another name once some were lost. */
+  keeper: string;
 }
 
 export const temporaryName = (tenant: number, schema: string): string => `${tenant} ${schema}`;

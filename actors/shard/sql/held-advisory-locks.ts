@@ -17,6 +17,10 @@ export class HeldAdvisoryLocks {
   #before = new Map<string, boolean[]>();
   #isWaiting = false;
 
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
   /** A statement begins, or the one that waited runs again. */
   begin(): void {
     this.#before = this.#isWaiting ? this.#answers : new Map<string, boolean[]>();

@@ -110,6 +110,11 @@ export const transactionTooLarge = (bytes: number, limit: number): SqlError =>
 export const sqlErrorOf = ({ code, message }: ErrorRecord): SqlError =>
   new SqlError(code === "quotaExceeded" ? "53400" : "XX000", message);
 
+export const locksLost = (): SqlError =>
+  new SqlError("57P01", "terminating connection because the session's advisory locks were lost", {
+    detail: "The shard that keeps them has another leader, or had lost the link to this node.",
+  });
+
 export const transactionLost = (): SqlError =>
   new SqlError("40001", "could not serialize access: the transaction was lost, none of it is committed", {
     hint: "Run the transaction again.",

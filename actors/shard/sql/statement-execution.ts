@@ -6,6 +6,7 @@ import { type BoundStatement, isBoundModification } from "../../../runtime/query
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
+import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
@@ -143,7 +144,7 @@ export class StatementExecution {
       const bytes = overlay.bytes + transaction.deferred.bytes;
       if (bytes > transactionBytesMax) throw transactionTooLarge(bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
-        rowsReply(request, session, result, planned, evaluation, at, wrote);
+        rowsReply(request, session, result, planned, this.#said(evaluation, session), at, wrote);
       if (isAlone) return { kind: "alone", transaction, reply };
       const isCount = result.rows === null && isBoundModification(planned.bound.body);
       return isCount ? { kind: "told", reply: reply(position, false) } : outcomeOf(answer(reply(position, false)));
@@ -160,6 +161,17 @@ export class StatementExecution {
       if (isAlone) leaveTransaction(this.#deciding, transaction);
       throw statementError(error, (defect) => host.defect(defect));
     }
+  }
+
+  /** What a statement says beside its rows: also who keeps the session's advisory locks, when its gateway believes something else. */
+  #said(evaluation: Evaluation, { advisory }: Session): Pick<Evaluation, "notices" | "changed" | "takeDelay"> {
+    const keeper = advisory.isEmpty ? "" : this.#deciding.keeper;
+    if (evaluation.settings.get(lockKeeperSetting) === keeper) return evaluation;
+    return {
+      notices: evaluation.notices,
+      changed: [...evaluation.changed, [lockKeeperSetting, keeper, "session"]],
+      takeDelay: () => evaluation.takeDelay(),
+    };
   }
 
   #parts(

@@ -7,6 +7,7 @@ import type { SqlColumn, WireValue } from "../../../actors/messages/sql.js";
 import { signalSetting } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
 import { encodeCursorRow } from "../../../runtime/query/types/cursor-row.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
@@ -133,6 +134,7 @@ export class Exchange {
         continue;
       }
       if (name === signalSetting) deliver(value, this.identity, this.host.peers);
+      else if (name === lockKeeperSetting) this.settings.fix(name, value);
       else if (name === "role") this.roles.become(value, scope);
       else this.settings.set(name, value, scope);
     }

@@ -3,6 +3,7 @@ import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
 import type { SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
 import type { RelationName } from "../../../runtime/query/syntax/ast-query.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -406,7 +407,7 @@ export class Statements {
         this.#exchange.roles.authorize(null, "session");
         this.#channels.stop();
         if (this.#exchange.runs.usedShard) await this.#exchange.runs.rows({ kind: "end" }, "shard");
-        this.#exchange.settings.fix(temporarySchemaSetting, "");
+        for (const name of [temporarySchemaSetting, lockKeeperSetting]) this.#exchange.settings.fix(name, "");
         return tagOnly("DISCARD ALL");
       case "plans":
         return tagOnly("DISCARD PLANS");
