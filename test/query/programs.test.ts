@@ -58,6 +58,8 @@ test("several sessions beside one another hold and wait for what they would in P
         steps: 400,
         milliseconds: 40_000,
         seed: 2,
+        patienceMs: 400,
+        failovers: null,
         connect: { here, postgres: () => connectInUtc(port) },
         found: (text) => found.push(text),
       }),

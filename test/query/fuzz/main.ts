@@ -6,19 +6,23 @@
  *   npm run fuzz:sql -- --only jsonpath --cases 10000
  *   npm run fuzz:sql -- --only programs --program-statements 100000 --seconds 600
  *   npm run fuzz:sql -- --only sessions --session-steps 5000
+ *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3
+ *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3 --failovers
  *
  * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, and
  * several sessions beside one another run over the wire on a node. `--seconds` bounds the programs and the sessions, those that are being shortened included up to a minute.
  */
 import { parseArgs } from "node:util";
-import { connectInUtc } from "../postgres/client.js";
+import { connectInUtc, type PostgresClient } from "../postgres/client.js";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
 import { jsonPathCase, templateCase } from "./expressions.js";
+import { Failovers } from "./failovers.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
-import { compareSessions } from "./sessions.js";
+import { compareSessions, type SessionsReport } from "./sessions.js";
+import { sessionOn, withThreeNodes } from "./three-nodes.js";
 import { compareTwins } from "./twins.js";
 
 const { values } = parseArgs({
@@ -30,6 +34,8 @@ const { values } = parseArgs({
     statements: { type: "string", default: "20000" },
     "program-statements": { type: "string", default: "20000" },
     "session-steps": { type: "string", default: "5000" },
+    nodes: { type: "string", default: "1" },
+    failovers: { type: "boolean", default: false },
     "program-length": { type: "string", default: "60" },
     lanes: { type: "string", default: "4" },
     seconds: { type: "string", default: "300" },
@@ -137,25 +143,43 @@ async function jsonpaths(): Promise<number> {
 
 async function sessions(): Promise<number> {
   let shown = 0;
-  const report = await withPostgres((_client, port) =>
-    withNode((here) =>
-      compareSessions({
-        steps: Number(values["session-steps"]),
-        milliseconds: Number(values.seconds) * 1_000,
-        seed,
-        connect: { here, postgres: () => connectInUtc(port) },
-        found: (text) => {
-          shown += 1;
-          if (shown <= show) console.log(text);
-        },
-      }),
-    ),
-  );
+  const compare = (
+    port: number,
+    here: (session: number) => Promise<PostgresClient>,
+    failovers: Failovers | null,
+  ): Promise<SessionsReport> =>
+    compareSessions({
+      steps: Number(values["session-steps"]),
+      milliseconds: Number(values.seconds) * 1_000,
+      seed,
+      patienceMs: values.nodes === "1" ? 400 : 1_500,
+      connect: { here, postgres: () => connectInUtc(port) },
+      failovers,
+      found: (text) => {
+        shown += 1;
+        if (shown <= show) console.log(text);
+      },
+    });
+  const compared = await withPostgres(async (_client, port) => {
+    if (values.nodes === "1") return { report: await withNode((here) => compare(port, here, null)), failovers: null };
+    return withThreeNodes(async (cluster) => {
+      const failovers = values.failovers ? new Failovers(cluster, () => connectInUtc(port)) : null;
+      const here = async (node: number): Promise<PostgresClient> => {
+        await failovers?.restore();
+        return sessionOn(cluster, node);
+      };
+      return { report: await compare(port, here, failovers), failovers };
+    });
+  });
+  const { report, failovers } = compared;
   console.log(
     `${report.steps} steps of three sessions in ${report.rounds} rounds, ${report.failedAlike} of them errors on both sides, ${report.gaveUp} waited for long, ${report.differing} differences`,
   );
   for (const [reason, count] of report.intended) console.log(`  ${count} × ${reason}`);
-  return report.differing;
+  if (failovers === null) return report.differing;
+  console.log(`  ${failovers.faults} faults: ${JSON.stringify(failovers.counts)}`);
+  if (failovers.faults === 0) console.error("no fault happened: nothing was shown of any");
+  return report.differing + (failovers.faults === 0 ? 1 : 0);
 }
 
 const parts = { expressions, templates, jsonpath: jsonpaths, statements, twins, programs, sessions };

@@ -3,184 +3,17 @@
  * most statements are about: temporary tables of the same names, search paths, roles, settings, prepared statements, cursors, sequences' last
  * numbers, locks. Who would wait for long gives up on both, and everything is rolled back.
  */
-import type { PostgresAnswer, PostgresClient } from "../postgres/client.js";
+import type { PostgresClient } from "../postgres/client.js";
 import { Random } from "./expressions.js";
+import type { Failovers } from "./failovers.js";
+import { ask, both, intended, mayWaitHere, type Pair, saidBy, stateOf } from "./session-pairs.js";
+import { sessionStatement, setUp, tearDown } from "./session-statements.js";
 
 const sessionsCount = 3;
 const stepsOfRound = 250;
-const patienceMs = 400;
-
-const setUp: readonly string[] = [
-  "CREATE SCHEMA s1",
-  "CREATE SCHEMA s2",
-  "CREATE TABLE t (id int PRIMARY KEY, v text)",
-  "CREATE TABLE s1.t (id int PRIMARY KEY, v text)",
-  "CREATE TABLE s2.t (id int PRIMARY KEY, v text, w int)",
-  "CREATE TABLE shared (id int PRIMARY KEY, v text)",
-  "CREATE TABLE refers (id int REFERENCES shared)",
-  "CREATE SEQUENCE sq",
-  "CREATE SEQUENCE s1.sq START 100",
-  "CREATE ROLE ra",
-  "CREATE ROLE rb",
-  "GRANT USAGE ON SCHEMA s1 TO ra",
-  "GRANT SELECT ON s1.t TO ra",
-  "GRANT SELECT, INSERT, UPDATE, DELETE ON t, shared, refers TO ra",
-  "GRANT USAGE ON SEQUENCE sq TO ra, rb",
-  "GRANT USAGE ON SCHEMA s2 TO rb",
-  "GRANT SELECT (id, v) ON s2.t TO rb",
-  ...["t", "s1.t", "shared"].map(
-    (table) => `INSERT INTO ${table} SELECT g, '${table}' || g FROM generate_series(1, 5) g`,
-  ),
-  "INSERT INTO s2.t SELECT g, 'q' || g, g FROM generate_series(1, 5) g",
-];
-const tearDown: readonly string[] = [
-  "ROLLBACK",
-  "DISCARD ALL",
-  "DROP SCHEMA s1, s2 CASCADE",
-  "DROP TABLE IF EXISTS t, shared, refers CASCADE",
-  "DROP SEQUENCE sq",
-  "DROP ROLE ra, rb",
-];
-
-type Writer = (random: Random) => string;
-
-const table: Writer = (random) => random.pick(["t", "t", "u", "x"]);
-const own: Writer = (random) => random.pick(["pg_temp.t", "u", "x"]);
-const id: Writer = (random) => String(1 + random.next(6));
-const prepared: Writer = (random) => random.pick(["p1", "p2"]);
-const cursor: Writer = (random) => random.pick(["c1", "c2"]);
-
-const ofTables: readonly Writer[] = [
-  (r) =>
-    `CREATE TEMP TABLE ${table(r)} (id int PRIMARY KEY, v text${r.pick(["", ", w int"])})${r.pick(["", " ON COMMIT DELETE ROWS", " ON COMMIT DROP"])}`,
-  (r) => `CREATE TEMP TABLE ${table(r)} (id int PRIMARY KEY, v text)`,
-  (r) => `DROP TABLE ${own(r)}`,
-  (r) =>
-    `INSERT INTO ${table(r)} (id, v) VALUES (${id(r)}, 'a') ON CONFLICT (id) DO UPDATE SET v = excluded.v || '+' RETURNING *`,
-  (r) => `SELECT * FROM ${table(r)} ORDER BY 1`,
-  (r) => `SELECT v FROM ${table(r)} WHERE id = ${id(r)}`,
-  (r) => `SELECT count(*), max(v) FROM ${table(r)}`,
-  (r) => `UPDATE ${table(r)} SET v = 'u${id(r)}' WHERE id = ${id(r)} RETURNING id`,
-  (r) => `DELETE FROM ${table(r)} WHERE id = ${id(r)}`,
-  (r) => `ALTER TABLE ${own(r)} ADD COLUMN z int DEFAULT ${id(r)}`,
-  (r) => `ALTER TABLE ${own(r)} DROP COLUMN IF EXISTS z`,
-  (r) => `TRUNCATE ${own(r)}`,
-  (r) => `CREATE INDEX ON ${own(r)} (v)`,
-  (r) => `ANALYZE ${table(r)}`,
-  (r) => `CREATE TEMP VIEW ${r.pick(["x", "vv"])} AS SELECT * FROM ${table(r)}`,
-  () => "SELECT * FROM vv ORDER BY 1",
-  () => "DROP VIEW IF EXISTS vv CASCADE",
-];
-
-const ofShared: readonly Writer[] = [
-  (r) => `ALTER TABLE shared ADD COLUMN z int DEFAULT ${id(r)}`,
-  () => "ALTER TABLE shared DROP COLUMN IF EXISTS z",
-  (r) => `ALTER TABLE shared ALTER v TYPE ${r.pick(["text", "varchar(20)"])}`,
-  () => "SELECT * FROM shared ORDER BY id",
-  (r) => `INSERT INTO shared (id, v) VALUES (${id(r)}, 's') ON CONFLICT DO NOTHING`,
-  (r) => `UPDATE shared SET v = v || '!' WHERE id = ${id(r)} RETURNING *`,
-  () => "SELECT count(*) FROM shared",
-];
-
-const ofSessions: readonly Writer[] = [
-  (r) =>
-    `SET search_path TO ${r.pick(["public", "s1", "s2", "s1, public", "pg_temp, public", "public, pg_temp", "s2, s1"])}`,
-  () => "RESET search_path",
-  () => "SHOW search_path",
-  (r) => `SET ROLE ${r.pick(["ra", "rb", "none"])}`,
-  () => "RESET ROLE",
-  () => "SELECT current_user = 'ra', current_user = 'rb'",
-  (r) => `SELECT set_config('my.x', '${id(r)}', ${r.pick(["true", "false"])})`,
-  () => "SELECT current_setting('my.x', true)",
-  (r) => `SET LOCAL work_mem = '${id(r)}MB'`,
-  () => "SHOW work_mem",
-  (r) => `SET timezone = '${r.pick(["UTC", "Europe/Berlin", "America/New_York"])}'`,
-  () => "SELECT '2020-07-01 12:00+00'::timestamptz::text",
-  (r) => `DISCARD ${r.pick(["ALL", "TEMP", "PLANS", "SEQUENCES"])}`,
-  (r) => `SELECT to_regclass('${table(r)}')::text, to_regclass('s1.t')::text`,
-  (r) => `SELECT relname, relkind, relpersistence FROM pg_class WHERE oid = '${table(r)}'::regclass`,
-  (r) => `SELECT pg_try_advisory_lock(${id(r)})`,
-  (r) => `SELECT pg_advisory_unlock(${id(r)})`,
-  () => "SELECT pg_advisory_unlock_all()",
-];
-
-const ofPlans: readonly Writer[] = [
-  (r) => `PREPARE ${prepared(r)} AS SELECT ${r.pick(["v", "*"])} FROM ${r.pick([table(r), "shared"])} WHERE id = 1`,
-  (r) => `EXECUTE ${prepared(r)}`,
-  (r) => `EXECUTE ${prepared(r)}`,
-  (r) => `DEALLOCATE ${r.pick(["ALL", "p1", "p2"])}`,
-  () => "SELECT count(*) FROM pg_prepared_statements",
-  (r) =>
-    `DECLARE ${cursor(r)} ${r.pick(["", "SCROLL "])}CURSOR ${r.pick(["", "WITH HOLD "])}FOR SELECT * FROM ${table(r)} ORDER BY 1`,
-  (r) => `FETCH ${r.pick(["1", "2", "ALL"])} ${cursor(r)}`,
-  (r) => `CLOSE ${r.pick(["c1", "c2", "ALL"])}`,
-  () => "SELECT name, is_holdable FROM pg_cursors ORDER BY 1",
-  () => "SELECT currval('sq') > 0",
-  (r) => `CREATE TEMP SEQUENCE ${r.pick(["sq", "sq2"])}`,
-  () => "SELECT nextval('pg_temp.sq')",
-  () => "SELECT nextval('s1.sq') > 0",
-  () => "DROP SEQUENCE pg_temp.sq",
-];
-
-const ofTransactions: readonly Writer[] = [
-  () => "BEGIN",
-  () => "COMMIT",
-  () => "COMMIT",
-  () => "ROLLBACK",
-  (r) => `SAVEPOINT a${r.next(2)}`,
-  (r) => `ROLLBACK TO a${r.next(2)}`,
-  (r) => `RELEASE a${r.next(2)}`,
-];
-
-const ofLocks: readonly Writer[] = [
-  (r) =>
-    `SELECT * FROM shared WHERE id ${r.pick(["= 1", "= 2", "< 4"])} ORDER BY id FOR ${r.pick(["UPDATE", "SHARE", "NO KEY UPDATE", "KEY SHARE"])} ${r.pick(["NOWAIT", "SKIP LOCKED"])}`,
-  (r) => `SELECT id FROM shared ORDER BY id LIMIT ${id(r)} FOR UPDATE SKIP LOCKED`,
-  (r) => `UPDATE shared SET v = 'l' WHERE id = ${id(r)}`,
-  (r) => `DELETE FROM shared WHERE id = ${id(r)} RETURNING v`,
-  (r) => `INSERT INTO shared (id, v) VALUES (${id(r)}, 'i') ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id`,
-  () => "LOCK TABLE shared IN SHARE MODE NOWAIT",
-  () => "BEGIN ISOLATION LEVEL REPEATABLE READ",
-  () => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-  () => "SELECT * FROM shared ORDER BY id",
-  () => "COMMIT",
-  (r) => `SELECT pg_try_advisory_xact_lock(${id(r)})`,
-  (r) => `INSERT INTO refers VALUES (${id(r)})`,
-  (r) => `DELETE FROM refers WHERE id = ${id(r)}`,
-];
-
-const themes = [ofTables, ofTables, ofShared, ofSessions, ofPlans, ofTransactions, ofLocks] as const;
-const statement: Writer = (random) => random.pick(random.pick(themes))(random);
-
-/** What an answer says, without what only one of the two can call it by: the number of a session's schema. */
-function saidBy(answer: PostgresAnswer): string {
-  if (answer.kind === "failed") return `${answer.sqlState} ${answer.message}`.replaceAll(/pg_temp_\d+/gu, "pg_temp_N");
-  const rows = answer.rows.map((row) => row.map((value) => value ?? "NULL").join(", ")).join("; ");
-  return `${answer.tag}: ${rows}`.replaceAll(/pg_temp_\d+/gu, "pg_temp_N");
-}
-
-const stateOf = (answer: PostgresAnswer): string => (answer.kind === "failed" ? answer.sqlState : "");
-
-/** Differences that are told in the documentation, or of no interest; null for another. */
-function intended(text: string, here: PostgresAnswer, there: PostgresAnswer): string | null {
-  if (text.startsWith("PREPARE") && stateOf(here) === "42501")
-    return "rights are asked for when a statement is prepared";
-  if (text.startsWith("DECLARE") && stateOf(here) !== "" && stateOf(there) !== "")
-    return "of two errors of a DECLARE the other is told";
-  if (stateOf(here) === "25006")
-    return "nothing is written in a READ ONLY transaction, temporary tables included, and that is told first";
-  if (text.includes("pg_temp") && [stateOf(here), stateOf(there)].toSorted().join() === "3F000,42P01")
-    return "a transaction that came to nothing has made no schema";
-  return null;
-}
-
-/** Locks on objects do not say what of them is changed: two CREATE INDEX, or ANALYZE and a change, exclude one another here or there alone. */
-const mayWaitHere = (text: string): boolean => /^(?:CREATE|ALTER|DROP|ANALYZE|TRUNCATE|DISCARD)/u.test(text);
-
-interface Pair {
-  readonly here: PostgresClient;
-  readonly there: PostgresClient;
-}
+const stepsBetweenFaults = 20;
+/** How long `first` may take to clear away what there was, behind sessions that are only just closed. */
+const clearingMs = 30_000;
 
 export interface SessionsReport {
   rounds: number;
@@ -195,27 +28,27 @@ export interface SessionsOptions {
   readonly steps: number;
   readonly milliseconds: number;
   readonly seed: number;
-  readonly connect: { readonly here: () => Promise<PostgresClient>; readonly postgres: () => Promise<PostgresClient> };
+  /** How long a statement may wait for a lock. */
+  readonly patienceMs: number;
+  readonly connect: {
+    readonly here: (session: number) => Promise<PostgresClient>;
+    readonly postgres: () => Promise<PostgresClient>;
+  };
   readonly found: (text: string) => void;
-}
-
-const both = async ({ here, there }: Pair, text: string): Promise<[here: PostgresAnswer, there: PostgresAnswer]> =>
-  Promise.all([here.query(text), there.query(text)]);
-
-async function ask(pair: Pair, text: string): Promise<[here: PostgresAnswer, there: PostgresAnswer]> {
-  await both(pair, `SET statement_timeout = ${patienceMs}`);
-  return both(pair, text);
+  /** What befalls the nodes now and then; null: nothing. */
+  readonly failovers: Pick<Failovers, "befall"> | null;
 }
 
 /** One round on new sessions: until its end or the first difference. Answers whether all was well. */
 async function round(
   random: Random,
   report: SessionsReport,
-  { connect, found, steps }: SessionsOptions,
+  until: number,
+  { connect, found, steps, patienceMs, failovers }: SessionsOptions,
 ): Promise<void> {
   const pairs: Pair[] = [];
   for (let at = 0; at < sessionsCount; at++)
-    pairs.push({ here: await connect.here(), there: await connect.postgres() });
+    pairs.push({ here: await connect.here(at), there: await connect.postgres(), node: at });
   const [first] = pairs;
   if (first === undefined) throw new Error("a round has sessions");
   const history: string[] = [];
@@ -225,12 +58,19 @@ async function round(
       if (here.kind === "failed" || there.kind === "failed")
         throw new Error(`${text}: ${saidBy(here)} and ${saidBy(there)}`);
     }
-    for (let step = 0; step < stepsOfRound && report.steps < steps; step++) {
+    for (let step = 0; step < stepsOfRound && report.steps < steps && performance.now() < until; step++) {
+      const isStruck = failovers !== null && random.next(stepsBetweenFaults) === 0;
+      const difference = isStruck ? await failovers.befall(pairs, random, history) : null;
+      if (difference !== null) {
+        report.differing += 1;
+        found(`${history.slice(-60).join("\n")}\n   ${difference}\n`);
+        return;
+      }
       const at = random.next(sessionsCount);
       const pair = pairs[at];
       if (pair === undefined) throw new Error("a step is a session's");
-      const text = statement(random);
-      const [here, there] = await ask(pair, text);
+      const text = sessionStatement(random);
+      const [here, there] = await ask(pair, text, patienceMs);
       report.steps += 1;
       history.push(`${at}> ${text};  -- ${saidBy(there)}`);
       const gaveUp = [here, there].filter((answer) => stateOf(answer) === "57014").length;
@@ -264,7 +104,9 @@ async function round(
       pair.here.close();
       pair.there.close();
     }
-    for (const text of tearDown) await both(first, text);
+    if (first.here.isClosed) first.here = await connect.here(0);
+    await both(first, "ROLLBACK");
+    for (const text of tearDown) await ask(first, text, clearingMs);
     first.here.close();
     first.there.close();
   }
@@ -274,7 +116,7 @@ export async function compareSessions(options: SessionsOptions): Promise<Session
   const report: SessionsReport = { rounds: 0, steps: 0, failedAlike: 0, gaveUp: 0, differing: 0, intended: new Map() };
   const until = performance.now() + options.milliseconds;
   while (report.steps < options.steps && performance.now() < until) {
-    await round(new Random(options.seed * 1_000 + report.rounds), report, options);
+    await round(new Random(options.seed * 1_000 + report.rounds), report, until, options);
     report.rounds += 1;
   }
   return report;

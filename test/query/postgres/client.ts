@@ -48,6 +48,8 @@ export class PostgresClient {
   #received: Buffer = Buffer.alloc(0);
   /** What was asked and is not answered yet, in order. */
   readonly #pending: Pending[] = [];
+  /** Of the last answer: none, open, or failed. */
+  transaction: "none" | "open" | "failed" = "none";
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
@@ -64,6 +66,8 @@ export class PostgresClient {
     readonly port: number;
     readonly user: string;
     readonly database: string;
+    /** What the session begins with, and returns to by RESET. */
+    readonly settings?: Readonly<Record<string, string>>;
   }): Promise<PostgresClient> {
     const socket = net.connect(options.port, options.host);
     await new Promise<void>((resolve, reject) => {
@@ -72,7 +76,8 @@ export class PostgresClient {
     });
     socket.setNoDelay(true);
     const client = new PostgresClient(socket);
-    const words = ["user", options.user, "database", options.database, "client_encoding", "UTF8", ""];
+    const settings = Object.entries(options.settings ?? {}).flat();
+    const words = ["user", options.user, "database", options.database, "client_encoding", "UTF8", ...settings, ""];
     const body = Buffer.from(words.map((word) => `${word}\0`).join(""));
     const head = Buffer.alloc(8);
     head.writeUInt32BE(8 + body.length, 0);
@@ -128,6 +133,10 @@ export class PostgresClient {
     return (await this.rows(text)).map((row) => row[0] ?? "");
   }
 
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -175,6 +184,8 @@ export class PostgresClient {
       };
     } else if (kind === "R" && body.readUInt32BE(0) !== 0) pending.reject(new Error("the server wants a password"));
     else if (kind === "Z") {
+      const status = String.fromCharCode(body[0] ?? 0);
+      this.transaction = status === "I" ? "none" : status === "T" ? "open" : "failed";
       this.#pending.shift();
       const { columns, rows, tag, parameterTypes } = pending;
       pending.resolve(pending.failure ?? { kind: "rows", columns, rows, tag, parameterTypes });
