@@ -169,6 +169,7 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "peerUp":
         this.#nodes.up(message.replica);
+        if (message.replica === this.#nodes.forwarder.leader) this.#readers.leaderChanged();
         return;
       case "command":
         assert(envelope !== null, "a command is asked");
@@ -183,6 +184,7 @@ class Shard implements Actor<ShardMessage> {
         // At once: what comes while the log is applied is queued, and is not to overtake what waited for a leader.
         this.#nodes.forwarder.drainInto((from, asked, bytes) => this.#intake.enqueue(from, asked, bytes));
         this.#handover.leads();
+        this.#readers.leaderChanged();
         core.context.log.info("shard leads", { shard: core.args.shard, view: message.view, op: message.head.op });
         this.#applier.applyLater();
         return;
@@ -358,7 +360,9 @@ class Shard implements Actor<ShardMessage> {
     const port = core.context.port(replica);
     if (port !== null) core.context.tell(port, { kind: "released", view });
     core.context.log.info("shard follows", { shard, view, leader });
+    const before = forwarder.leader;
     forwarder.follow(leader === self ? null : leader);
+    if (forwarder.leader !== null && forwarder.leader !== before) this.#readers.leaderChanged();
     this.#handover.followed(forwarder.leader);
     core.tellDirectory();
     this.#applier.applyLater();

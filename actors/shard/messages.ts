@@ -67,6 +67,11 @@ export interface AttachMessage {
   readonly directory: string;
 }
 
+/** Told to those who read its state: another replica leads. What leaders know of sessions by hearsay, the next one has to be told. */
+export interface LeaderChangedMessage {
+  readonly kind: "leaderChanged";
+}
+
 /** What a shard tells projections that asked to be woken: a newer version is published. */
 export interface AdvancedMessage {
   readonly kind: "advanced";

@@ -3,11 +3,11 @@
  * where it can be read; linearizable reads wait until what was committed is published here; the node waits until there is a state at all.
  */
 import type { Port } from "../../runtime/actor/definition.js";
-import type { Envelope } from "../../runtime/actor/envelope.js";
+import type { Envelope, OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { CancelMessage } from "../messages/cancel.js";
 import type { ShardCore } from "./core.js";
-import type { AttachMessage } from "./messages.js";
+import type { AttachMessage, LeaderChangedMessage } from "./messages.js";
 import { notConfirmed } from "./outcomes.js";
 
 interface ReadIndexWait {
@@ -95,6 +95,15 @@ export class Readers {
 
   /** A client of another node wants a session of this one's to end what it runs. */
   cancel(message: CancelMessage): void {
+    this.#tellGateways(message);
+  }
+
+  /** Another replica leads than before, or the one that does has lost sight of this node for a while. */
+  leaderChanged(): void {
+    this.#tellGateways({ kind: "leaderChanged" } satisfies LeaderChangedMessage);
+  }
+
+  #tellGateways(message: OutgoingMessage): void {
     const { context } = this.#core;
     for (const neighbour of this.#gateways.keys()) {
       const port = context.port(neighbour);

@@ -163,6 +163,11 @@ export class PostgresConnection implements Outlet {
     this.#session?.cancel();
   }
 
+  /** Another replica of a shard leads, which may not know of this session. */
+  callIn(): void {
+    this.#session?.callIn();
+  }
+
   /** What sessions of its tenant may be told of this one; null for another tenant's, and before it is one. */
   fact(tenant: number, pid: number): SessionFact | null {
     const session = this.#session;

@@ -7,6 +7,7 @@
  *   a COMMIT, or a write of its own     08007 unless it is known that nothing was done: it may have been committed
  */
 import type { SqlReply, SqlRequest, SqlShape } from "../../actors/messages/sql.js";
+import { temporarySchemaSetting } from "../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { millisecondsOf } from "../../runtime/query/settings.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -393,6 +394,11 @@ export class EngineRuns {
       if (outcome.kind !== "lost" || outcome.error.retry === "never" || times >= insistTimesMax) return;
       this.#host.after(insistMs, () => this.#insist(request, times + 1));
     });
+  }
+
+  /** Tells the shard, whoever leads it now, that the session is there, for the sake of its temporary tables: others clear away what nobody has. */
+  callIn(): void {
+    if (this.#settings.get(temporarySchemaSetting) !== "") this.tell({ kind: "close", cursor: 0 }, "shard");
   }
 
   /** Told, not asked: what it answers is of no interest. */

@@ -12,7 +12,7 @@ import type { KnownRoles, KnownTenant, Route } from "../../actors/directory/mess
 import type { CancelMessage } from "../../actors/messages/cancel.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
-import type { AttachMessage } from "../../actors/shard/messages.js";
+import type { AttachMessage, LeaderChangedMessage } from "../../actors/shard/messages.js";
 import { sessionOfPid } from "../../actors/sql/backend-pid.js";
 import { preciseClock } from "../../actors/sql/precise-clock.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
@@ -63,6 +63,8 @@ export type PostgresGatewayMessage =
   | { readonly kind: "routeChanged"; readonly route: Route }
   /** A shard: its state can be read here. */
   | AttachMessage
+  /** A shard: another replica of it leads. */
+  | LeaderChangedMessage
   /** Asked by the directory: roles are others now. Answered once nothing is judged by those of before. */
   | { readonly kind: "rolesChanged" }
   /** Another gateway, or a shard for one of another node: a client wants what its session runs to end. */
@@ -352,6 +354,9 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         if (shard !== null) this.#router.attach(shard.neighbour, message);
         return;
       }
+      case "leaderChanged":
+        for (const { connection } of this.#byProcess.values()) connection.callIn();
+        return;
       case "rolesChanged":
         this.#roles.changed();
         this.#context.reply(envelope, true);

@@ -305,6 +305,11 @@ export class RigSession {
     return this.#end("rollback");
   }
 
+  /** Its gateway names it to a leader that may not know of it. */
+  callIn(): Answer {
+    return this.#send("close", withoutSyntax());
+  }
+
   /** Its gateway knows of no transaction, and has told nobody of its end. */
   forget(): void {
     this.#isOpen = false;

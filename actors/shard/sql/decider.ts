@@ -62,6 +62,7 @@ export class SqlDecider {
       sequences: new Sequences(),
       oids: new DrawnOids(),
       temporary: new Set(),
+      since: host.monotonic(),
       keeper: keeperOf(host),
     };
     this.#commits = new CommitMaker(this.#deciding);
@@ -208,6 +209,7 @@ export class SqlDecider {
         throw new SqlError("XX000", "what was notified is read from a projection");
       case "close":
         session.close(request.cursor);
+        this.#execution.callIn(request);
         return answer(done("CLOSE", position));
       case "commit":
         return this.#commit(waiting, request, session, position);
@@ -441,6 +443,7 @@ export class SqlDecider {
     this.#kept.clear();
     this.#recent.clear();
     this.#deciding.keeper = keeperOf(this.#deciding.host);
+    this.#deciding.since = this.#deciding.host.monotonic();
   }
 }
 

@@ -37,6 +37,8 @@ export interface Deciding {
   readonly oids: DrawnOids;
   /** Schemas of temporary tables whose sessions are there, by tenant and name. */
   readonly temporary: Set<string>;
+  /** When this shard began to decide, on its own clock. ms */
+  since: number;
   /** Who keeps the sessions' advisory locks. It has another name once some were lost. */
   keeper: string;
 }

@@ -58,6 +58,9 @@ interface Around {
 }
 
 /** What is done for a transaction as a whole is done as its COMMIT. */
+/** How long sessions have to call in where a shard begins to decide: their gateways are told, and say so at once. */
+const callInMs = 3_000;
+
 const commitStatement: BoundStatement = {
   body: { kind: "session", statement: { kind: "commit", andChain: false, location: -1 } },
   parameterTypes: [],
@@ -127,8 +130,7 @@ export class StatementExecution {
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") return outcomeOf(answer(described(planned)));
       expectAllowed(request, planned, asOf);
-      if (evaluation.context.temporarySchema !== null)
-        this.#deciding.temporary.add(temporaryName(request.tenant, evaluation.context.temporarySchema));
+      this.callIn(request);
       const parts = this.#parts(request, session, { transaction, catalog, position }, { locks, reader, evaluation });
       let result = this.#programs.run(parts, planned, catalog);
       if (result === null) {
@@ -230,6 +232,12 @@ export class StatementExecution {
     if (endOfCommit(transaction, catalog, temporary, reader, version)) transaction.catalogVersion = version;
   }
 
+  /** A session is there: what it has of temporary tables is not left. */
+  callIn(request: SqlRequest): void {
+    const schema = temporarySchemaOf(request);
+    if (schema !== null) this.#deciding.temporary.add(temporaryName(request.tenant, schema));
+  }
+
   /** What takes away the temporary tables of a session that is over; null when there are none, or somebody changes one. */
   withoutTemporary(request: SqlRequest): Transaction | null {
     const { tenant } = request;
@@ -281,12 +289,18 @@ export class StatementExecution {
       ? runDefinition(parts, run, body, {
           nextVersion: () => this.#nextPending--,
           oids: this.#deciding.oids,
-          isOver: (schema) => !this.#deciding.temporary.has(temporaryName(parts.request.tenant, schema)),
+          isOver: (schema) => this.#isOver(parts.request.tenant, schema),
         })
       : run.run(bound);
   }
 
   /** One row by its key, with the transaction's writes. */
+  /** Whether a schema of temporary tables is nobody's: who is there has had time to say so. */
+  #isOver(tenant: number, schema: string): boolean {
+    const { host, since, temporary } = this.#deciding;
+    return host.monotonic() - since >= callInMs && !temporary.has(temporaryName(tenant, schema));
+  }
+
   #point(
     { request, evaluation, reader }: StatementParts,
     { bound }: PlannedStatement,

@@ -102,6 +102,10 @@ export class Session {
     else if (!this.#exchange.isIdle) this.#exchange.runs.cancel();
   }
 
+  callIn(): void {
+    this.#exchange.runs.callIn();
+  }
+
   /** The client is gone: nothing that was not begun is done for it any more. */
   leave(): void {
     this.#exchange.runs.leave();
