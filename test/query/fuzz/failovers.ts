@@ -18,8 +18,9 @@ export interface FaultCounts {
   leaderKilled: number;
   followerKilled: number;
   handedOver: number;
-  /** Faults while a statement was under way; commits among them, and how those ended. */
+  /** Faults while a statement was under way: those that waited for somebody's lock, and commits, and how these ended. */
   underWay: number;
+  waited: number;
   commitsDone: number;
   commitsNotDone: number;
   /** Of those, commits whose outcome nobody was told. */
@@ -91,6 +92,8 @@ interface UnderWay {
   /** Whether the statement was one of a transaction that was open, or had failed. */
   readonly before: PostgresClient["transaction"];
   readonly answer: Promise<PostgresAnswer>;
+  /** Whose transaction it waits for; null for nobody's. */
+  readonly holder: Pair | null;
 }
 
 export class Failovers {
@@ -99,6 +102,7 @@ export class Failovers {
     followerKilled: 0,
     handedOver: 0,
     underWay: 0,
+    waited: 0,
     commitsDone: 0,
     commitsNotDone: 0,
     commitsUnknown: 0,
@@ -146,7 +150,7 @@ export class Failovers {
     const under = random.next(3) > 0 ? await this.#begin(pairs, random, history) : null;
     if (under !== null) await sleep(random.next(12));
     const fault = await this.#strike(leader, random, history);
-    const answer = (await under?.answer) ?? null;
+    const answer = under === null ? null : await ended(under);
     if (fault === null) throw new Error("a cluster of three nodes that are up hands over");
     const observers = [await this.#serving(), await this.#connectPostgres()] as const;
     try {
@@ -156,27 +160,49 @@ export class Failovers {
     }
   }
 
-  async #begin(pairs: readonly Pair[], random: Random, history: string[]): Promise<UnderWay | null> {
-    const pair = random.pick(pairs);
-    let text = sessionStatement(random);
-    if (random.next(2) === 0) {
-      text = "COMMIT";
-      this.#number += 1;
+  /** Opens a transaction with rows in several tables. @returns the number that the rows have; null where somebody was in the way */
+  async #opened(pair: Pair, index: number, history: string[]): Promise<number | null> {
+    this.#number += 1;
+    await both(pair, "ROLLBACK");
+    for (const step of spread(this.#number)) {
+      const answers = await ask(pair, step, patienceMs);
+      history.push(`${index}> ${step};  -- ${answers.map(saidBy).join(" | ")}`);
+      if (answers.every(({ kind }) => kind === "rows")) continue;
       await both(pair, "ROLLBACK");
-      for (const step of spread(this.#number)) {
-        const answers = await ask(pair, step, patienceMs);
-        history.push(`${pairs.indexOf(pair)}> ${step};  -- ${answers.map(saidBy).join(" | ")}`);
-        if (answers.every(({ kind }) => kind === "rows")) continue;
-        await both(pair, "ROLLBACK");
-        return null;
-      }
+      return null;
+    }
+    return this.#number;
+  }
+
+  /** Has a statement under way, or none: any, a COMMIT of several tables, or one that waits for the transaction of another session. */
+  async #begin(pairs: readonly Pair[], random: Random, history: string[]): Promise<UnderWay | null> {
+    const at = random.next(pairs.length);
+    const pair = pairs[at];
+    const other = (at + 1 + random.next(pairs.length - 1)) % pairs.length;
+    const holder = pairs[other];
+    if (pair === undefined || holder === undefined || pair === holder) throw new Error("two sessions are two");
+    const kind = random.pick(["none", "any", "commit", "commit", "waits"]);
+    const isHeld = kind === "waits" || random.next(2) === 0;
+    const held = isHeld ? await this.#opened(holder, other, history) : null;
+    if (kind === "none") return null;
+    let text = sessionStatement(random);
+    if (kind === "commit") {
+      if ((await this.#opened(pair, at, history)) === null) return null;
+      text = "COMMIT";
+    }
+    if (kind === "waits") {
+      if (held === null) return null;
+      for (const clean of ["ROLLBACK", "RESET ROLE"]) await both(pair, clean);
+      text = `INSERT INTO public.t (id, v) VALUES (${held}, 'waits')`;
     }
     await pair.here.query(`SET statement_timeout = ${underWayMs}`);
-    return { pair, text, before: pair.here.transaction, answer: answerOf(pair.here, text) };
+    const before = pair.here.transaction;
+    const answer = answerOf(pair.here, text);
+    return { pair, text, before, answer, holder: kind === "waits" ? holder : null };
   }
 
   async #strike(leader: number, random: Random, history: string[]): Promise<Fault | null> {
-    const fault: Fault = random.pick(["leaderKilled", "leaderKilled", "followerKilled", "handedOver"]);
+    const fault: Fault = random.pick(["leaderKilled", "leaderKilled", "followerKilled", "handedOver", "handedOver"]);
     if (fault === "handedOver") {
       const { code, stderr } = await this.#cluster.run(["cluster", "handover", "--shard", "1"]);
       if (code !== 0) throw new Error(stderr);
@@ -229,8 +255,8 @@ export class Failovers {
       if (pair.node === this.#down && !(await isEnded(pair))) return "a session of a node that is gone goes on";
     }
     for (const pair of pairs) {
-      if (pair === under?.pair || pair.here.isClosed) continue;
-      const difference = await this.#probe(pair, scene);
+      if (pair === under?.pair) continue;
+      const difference = pair.here.isClosed ? await this.#gone(pair) : await this.#probe(pair, scene);
       if (difference !== null) return difference;
     }
     if (under !== null) {
@@ -273,6 +299,13 @@ export class Failovers {
     return null;
   }
 
+  /** A session that is gone: its transaction is lost. */
+  async #gone({ there }: Pair): Promise<null> {
+    if (there.transaction === "open") this.counts.transactionsLost += 1;
+    await there.query("ROLLBACK");
+    return null;
+  }
+
   /** A session that did nothing meanwhile: its transaction is lost as a whole, or goes on. */
   async #probe(pair: Pair, { random, history, pairs }: Scene): Promise<string | null> {
     const { transaction } = pair.here;
@@ -303,6 +336,7 @@ export class Failovers {
     const { answer, history, pairs, observers } = scene;
     if (answer === null) throw new Error("what was under way has ended");
     this.counts.underWay += 1;
+    if (under.holder !== null) this.counts.waited += 1;
     const state = stateOf(answer);
     history.push(`${pairs.indexOf(pair)}> ${text};  -- while that happened; here: ${saidBy(answer)}`);
     const isCommit = text === "COMMIT" && before === "open";
@@ -364,6 +398,17 @@ export class Failovers {
     }
     return pairs.every((pair) => pair.here.transaction === "none") ? await locksAreGone(here) : null;
   }
+}
+
+/** What came of a statement. Whom it waits for may have gone on: then that ends here. */
+async function ended({ answer, holder }: UnderWay): Promise<PostgresAnswer> {
+  const soon = await Promise.race([answer, sleep(patienceMs, null, { ref: false })]);
+  if (soon !== null) return soon;
+  if (holder !== null && !holder.here.isClosed) {
+    await answerOf(holder.here, "ROLLBACK");
+    await holder.there.query("ROLLBACK");
+  }
+  return answer;
 }
 
 interface Scene {

@@ -3,6 +3,7 @@
  * most statements are about: temporary tables of the same names, search paths, roles, settings, prepared statements, cursors, sequences' last
  * numbers, locks. Who would wait for long gives up on both, and everything is rolled back.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PostgresClient } from "../postgres/client.js";
 import { Random } from "./expressions.js";
 import type { Failovers } from "./failovers.js";
@@ -14,6 +15,7 @@ const stepsOfRound = 250;
 const stepsBetweenFaults = 20;
 /** How long `first` may take to clear away what there was, behind sessions that are only just closed. */
 const clearingMs = 30_000;
+const clearingTries = 100;
 
 export interface SessionsReport {
   rounds: number;
@@ -37,6 +39,19 @@ export interface SessionsOptions {
   readonly found: (text: string) => void;
   /** What befalls the nodes now and then; null: nothing. */
   readonly failovers: Pick<Failovers, "befall"> | null;
+}
+
+/** Does something here and there that has to be done. Here it may meet a leader that is only just there. */
+async function clear({ here, there }: Pair, text: string): Promise<void> {
+  for (const client of [here, there]) {
+    await client.query(`SET statement_timeout = ${clearingMs}`);
+    let answer = await client.query(text);
+    for (let left = clearingTries; left > 0 && stateOf(answer) === "57P03"; left -= 1) {
+      await sleep(clearingMs / clearingTries);
+      answer = await client.query(text);
+    }
+    if (answer.kind === "failed") throw new Error(`${text}: ${saidBy(answer)}`);
+  }
 }
 
 /** One round on new sessions: until its end or the first difference. Answers whether all was well. */
@@ -106,7 +121,7 @@ async function round(
     }
     if (first.here.isClosed) first.here = await connect.here(0);
     await both(first, "ROLLBACK");
-    for (const text of tearDown) await ask(first, text, clearingMs);
+    for (const text of tearDown) await clear(first, text);
     first.here.close();
     first.there.close();
   }
