@@ -3,6 +3,7 @@
  * looks its leaf up again. It shows values straight from the page, and copies long ones only when they are asked for.
  */
 import { assert } from "../types/assert.js";
+import { ordinaryLevels } from "./frame-pool.js";
 import { birthOf, countOf, leafCellHead, levelOf, overflowMark, prefixOf, treeHeightMax } from "./layout.js";
 import { firstTrue, positionsOf, type Truth, trueInPast, valueStartsOf } from "./leaf-entries.js";
 import { readOverflow } from "./overflow.js";
@@ -26,8 +27,8 @@ const emptyView = new DataView(empty.buffer);
 export class TreeCursor implements Cursor, PlaceInPage {
   readonly #source: PageSource;
   readonly #tree: number;
-  readonly #numbers = new Int32Array(treeHeightMax);
-  readonly #indexes = new Int32Array(treeHeightMax);
+  #numbers = new Int32Array(ordinaryLevels);
+  #indexes = new Int32Array(ordinaryLevels);
   #height = 0;
   #valid = false;
   #writes = -1;
@@ -71,6 +72,10 @@ export class TreeCursor implements Cursor, PlaceInPage {
     this.#writes = this.#source.writes;
     this.#generation = this.#source.generation;
     this.#height = this.#source.heightOf(this.#tree);
+    if (this.#height > this.#numbers.length) {
+      this.#numbers = new Int32Array(treeHeightMax);
+      this.#indexes = new Int32Array(treeHeightMax);
+    }
     return this.#source.rootOf(this.#tree) !== 0;
   }
 

@@ -29,6 +29,7 @@ import {
   pageBytes,
   pageKindRoot,
   pageShift,
+  treeHeightMax,
   wordBirth,
   wordNumber,
   wordSpan,
@@ -42,7 +43,11 @@ const stateClean = 1;
 const stateDirty = 2;
 const stateLimbo = 3;
 
-/** Frames that an operation may take: a copy or a load on each level, splits and the neighbours of merges. */
+/** Frames that an operation may take at each level: a load and a copy, a split, the neighbours of a merge and a copy of one. */
+export const levelFrames = 6;
+/** Levels of all trees but those of very long and very unlike keys. */
+export const ordinaryLevels = 13;
+/** Frames that an operation on so high a tree may take; a higher one's has more made ready. */
 export const operationFrames = 80;
 /** Pages that are spilled at once: 4 MiB, or a sixteenth of a small cache. */
 const spillPagesMax = (4 * 1024 * 1024) >> pageShift;
@@ -50,6 +55,12 @@ const spillPagesMax = (4 * 1024 * 1024) >> pageShift;
 const runPagesMax = (512 * 1024) >> pageShift;
 /** Least cache: an operation's frames a few times over. */
 export const framesMin = 512;
+
+assert(operationFrames >= ordinaryLevels * levelFrames, "an operation has frames for each level");
+assert(
+  2 * operationFrames + (framesMin >> 3) >= treeHeightMax * levelFrames,
+  "the least cache, full of changes, has frames for an operation on the highest tree",
+);
 
 export class FramePool {
   readonly space: PageSpace;

@@ -1,4 +1,4 @@
-/** Keys: byte strings of at most 512 bytes, ordered as memcmp orders them. Loops, not `Buffer.compare`: keys are short. */
+/** Keys: byte strings of at most `treeKeyBytesMax` bytes, ordered as memcmp orders them. Loops, not `Buffer.compare`: most keys are short. */
 
 /** The four bytes of a key from `from`, as the head of a slot holds them. */
 export function headOf(key: Uint8Array, from: number, length: number): number {

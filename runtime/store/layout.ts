@@ -76,9 +76,15 @@ export const overflowReferenceBytes = 8;
 /** Bytes of the suffix that a slot's head holds. */
 export const slotHeadBytes = 4;
 
-/** Levels of a tree. With 15 children a page, the least there can be for keys of 512 bytes, 12 levels are 10^14 entries. */
-export const treeHeightMax = 12;
-export const treeHeightShift = 4;
+/**
+ * Levels of a tree. A branch below the root has two children at least (tree-shape.ts), of keys as long as they may be and as unlike as
+ * they may be; so a tree of h levels has 2^(h-1) leaves and as many pages above them, less one. A page file has 2^28 pages at most (page-table.ts):
+ * that is 28 levels, and no key that fits a page can ask for one more. What is left is for branches with one child, which programs of before could
+ * leave behind in the few levels that their trees had. (Keys as they are, of which separators are the shortest beginnings that tell
+ * neighbours apart, branch some hundred times: 10^9 entries are 5 levels.)
+ */
+export const treeHeightMax = 32;
+export const treeHeightShift = 5;
 
 /** Versions and births are safe integers; their upper half lies in a word of its own. */
 export const wordSpan = 2 ** 32;

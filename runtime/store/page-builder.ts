@@ -5,6 +5,12 @@
  * A *virtual sequence* is a page's cells with one more put in at its place: what a page would hold if it were large enough. A split
  * deals it out to two pages. The size of a range under some prefix is known before anything is written.
  *
+ * Why both parts of a split fit. Let C be a page's room, P the prefix that its keys and the new cell share, m the largest cell. The page held C
+ * at most, P among it, so the sequence takes T <= C + m, and the parts, which each have the prefix, T + P together. Of the places to cut,
+ * the one nearest to the half is m / 2 off at most, so the larger part takes (T + P + m) / 2 <= (C + P) / 2 + m. That is no more than C as long as
+ * m <= (C - P) / 2: half a page without the prefix. A leaf's largest cell is of the longest key with the longest value that lies beside it; each
+ * byte of a prefix is one less in the cell. (The first cut behind the half may be m off, and would ask for a third.)
+ *
  * Why a prefix needs no fence keys: keys that share a prefix are neighbours in key order, so one that lacks the prefix of its page
  * lies before all the page's keys or behind them. When the page has no room under a shorter prefix, it gets a page of its own
  * on that side.
@@ -38,7 +44,19 @@ import {
   suffixLengthOf,
   valueStartOf,
 } from "./slotted-page.js";
-import { treeKeyBytesMax } from "./tree.js";
+import { treeInlineValueBytesMax, treeKeyBytesMax } from "./tree.js";
+
+/** A branch that is split or loses children has so many left, lest a tree of few pages be high (layout.ts). */
+export const branchChildrenMin = 2;
+
+assert(
+  slotBytes + leafCellBytes(treeKeyBytesMax, treeInlineValueBytesMax) <= pageCapacity >> 1,
+  "a leaf's cell takes half a page at most",
+);
+assert(
+  slotBytes + branchCellBytes(treeKeyBytesMax) <= (pageCapacity - slotBytes - branchCellBytes(0)) >> 1,
+  "a branch has room for the first child and two with keys",
+);
 
 /** Empties a page and gives it a prefix. Number, birth, kind, level and tree stay. */
 export function clearPage(u8: Uint8Array, i32: Int32Array, base: number, key: Uint8Array, prefix: number): void {
@@ -132,9 +150,9 @@ export class PageBuilder {
     return index === this.#at ? this.#child : childOf(this.#i32, 0, this.#indexOf(index));
   }
 
-  /** Length of the prefix that the keys from `from` to `to`, exclusive, share. A branch's first key does not count. */
+  /** Length of the prefix that the keys from `from` to `to`, exclusive, share. The first one of a branch does not count. */
   prefixOfRange(from: number, to: number): number {
-    const first = this.#cellHead === branchCellHead && from === 0 ? 1 : from;
+    const first = this.#cellHead === branchCellHead ? from + 1 : from;
     if (to - first <= 1) return 0; // a key alone shares nothing with those to come
     const length = this.keyInto(first, this.#key);
     const otherLength = this.keyInto(to - 1, this.#other);
@@ -202,19 +220,25 @@ export class PageBuilder {
   }
 
   /**
-   * Where to cut the sequence so that both parts have about the same size: the index of the first cell of the second part.
-   * The prefix is the old page's, which the parts can only lengthen, so both fit.
+   * Where to cut the sequence so that both parts have as nearly the same size as they can: the index of the first cell of the second part.
+   * The prefix is the old page's, which the parts can only lengthen, so both fit. A branch's parts have `branchChildrenMin` children at least.
    */
   middle(prefix: number): number {
-    const total = this.rangeBytes(0, this.#count, prefix);
-    let left = pageBytes - heapStartOf(prefix);
+    const least = this.#cellHead === branchCellHead ? branchChildrenMin : 1;
+    const prefixBytes = pageBytes - heapStartOf(prefix);
+    // What both parts take.
+    const total = this.rangeBytes(0, this.#count, prefix) + prefixBytes;
+    let left = prefixBytes;
     let index = 0;
-    while (index < this.#count - 1) {
-      left += this.cellBytes(index, prefix);
+    while (index < this.#count - least) {
+      const bytes = this.cellBytes(index, prefix);
+      left += bytes;
       index += 1;
-      if (left * 2 >= total) break;
+      if (left * 2 < total || index < least) continue;
+      if (index > least && left * 2 - total > total - (left - bytes) * 2) index -= 1;
+      break;
     }
-    assert(index > 0 && index < this.#count, "a split leaves cells on both sides");
+    assert(index >= least && index <= this.#count - least, "a split leaves cells on both sides");
     return index;
   }
 }

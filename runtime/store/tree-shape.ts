@@ -6,6 +6,10 @@
  * pages behind; a leaf with a run of such inserts in its midst is cut just behind them, so that the run goes on at a leaf's end, or before
  * the newest when it has no room with the others; else the cut is in the middle, by bytes.
  * Merges: a page less than a third full is joined with a neighbour under the same parent when both fit into nine tenths of one.
+ *
+ * A branch below the root has two children at least, which bounds the height (layout.ts): no cut leaves one with fewer, and one that loses all
+ * but one of its children is joined with a neighbour or, where both do not fit into a page, is given the neighbour's nearest child.
+ * That changes the separator before the right one of the two, so it is taken out of their parent and put in anew, as after a split.
  */
 import { assert } from "../types/assert.js";
 import type { PageAllocator } from "./allocator.js";
@@ -28,7 +32,7 @@ import {
   treeHeightShift,
   wordPrefix,
 } from "./layout.js";
-import { clearPage, PageBuilder } from "./page-builder.js";
+import { branchChildrenMin, clearPage, PageBuilder } from "./page-builder.js";
 import { baseOf, chunkOf } from "./page-space.js";
 import {
   branchCellBytes,
@@ -303,14 +307,14 @@ export class TreeShape {
       return 0;
     }
     let cut: number;
-    if (!matches) cut = index;
-    else if (run > 0 && index === count - 1) cut = index;
+    if (!matches || (run > 0 && index === count - 1))
+      cut = Math.max(branchChildrenMin, Math.min(index, count - branchChildrenMin));
     else cut = builder.middle(oldPrefix);
 
     const nextLength = builder.keyInto(cut, this.#nextSeparator);
     const number = this.#allocator.allocate();
     const right = this.#pool.create(number, this.working, pageKindBranch, level, tree);
-    const rightPrefix = builder.fittingPrefix(cut + 1, count, oldPrefix);
+    const rightPrefix = builder.fittingPrefix(cut, count, oldPrefix);
     builder.build(chunks[chunkOf(right)], words[chunkOf(right)], baseOf(right), cut, count, rightPrefix);
     noteInsert(words[chunkOf(right)], baseOf(right), index >= cut ? index - cut : 0, run);
     builder.build(u8, i32, base, 0, cut, builder.fittingPrefix(0, cut, oldPrefix));
@@ -352,9 +356,13 @@ export class TreeShape {
         this.fingers[tree] = -1;
         this.#free(frame);
         removeChild(parentU8, parentI32, baseOf(parent), this.pathIndex[path + level + 1]);
-      } else if (liveBytesOf(i32, base) >= sparseBytes || !this.#merge(tree, level)) {
-        return;
+        continue;
       }
+      const isLone = level > 0 && count < branchChildrenMin;
+      if (!isLone && liveBytesOf(i32, base) >= sparseBytes) return;
+      if (this.#merge(tree, level)) continue;
+      if (isLone) this.#borrow(tree, level);
+      return;
     }
   }
 
@@ -445,6 +453,42 @@ export class TreeShape {
     removeChild(parentU8, parentI32, baseOf(parent), leftIndex + 1);
     this.pathFrame[path + level] = target;
     return true;
+  }
+
+  /** Gives the branch of a path's level, which has one child, the nearest one of a neighbour that is too full to be joined with it. */
+  #borrow(tree: number, level: number): void {
+    const at = (tree << treeHeightShift) + level + 1;
+    const { u8: chunks, i32: words } = this.#pool.space;
+    const parent = this.pathFrame[at];
+    const [parentU8, parentI32, parentBase] = [chunks[chunkOf(parent)], words[chunkOf(parent)], baseOf(parent)];
+    const index = this.pathIndex[at];
+    const isMineLeft = index + 1 < countOf(parentI32, parentBase);
+    // Programs of before left branches whose only child has one itself.
+    if (!isMineLeft && index === 0) return;
+    const otherIndex = isMineLeft ? index + 1 : index - 1;
+    const found = this.#pool.frameOf(childOf(parentI32, parentBase, otherIndex));
+    const other = this.#ownChild(parentI32, parentBase, otherIndex, found);
+    const [u8, i32, base] = [chunks[chunkOf(other)], words[chunkOf(other)], baseOf(other)];
+    const count = countOf(i32, base);
+    assert(count > branchChildrenMin, "a branch that is too full to be joined has a child to spare");
+    const mine = this.pathFrame[at - 1];
+    const [mineU8, mineI32, mineBase] = [chunks[chunkOf(mine)], words[chunkOf(mine)], baseOf(mine)];
+    const rightIndex = isMineLeft ? otherIndex : index;
+    const separatorLength = copyKey(parentU8, parentI32, parentBase, rightIndex, branchCellHead, this.#separator);
+    const own = childOf(mineI32, mineBase, 0);
+    const given = isMineLeft ? 0 : count - 1;
+    const lent = childOf(i32, base, given);
+    const nextLength = copyKey(u8, i32, base, isMineLeft ? 1 : given, branchCellHead, this.#nextSeparator);
+    removeChild(u8, i32, base, given);
+    clearPage(mineU8, mineI32, mineBase, this.#separator, 0);
+    insertBranchCell(mineU8, mineI32, mineBase, 0, this.#separator, 0, isMineLeft ? own : lent);
+    insertBranchCell(mineU8, mineI32, mineBase, 1, this.#separator, separatorLength, isMineLeft ? lent : own);
+
+    removeChild(parentU8, parentI32, parentBase, rightIndex);
+    [this.#separator, this.#nextSeparator] = [this.#nextSeparator, this.#separator];
+    this.#separatorLength = nextLength;
+    this.pathIndex[at] = rightIndex - 1;
+    this.#insertChild(tree, level + 1, this.#pool.number[isMineLeft ? other : mine]);
   }
 
   /** Prefix of all keys of the two loaded pages (and their separator, between branches). The first key is then in `#key`. */

@@ -16,7 +16,11 @@ import type { Truth } from "./leaf-entries.js";
 
 /** Trees of a store are numbered from 0 to this, exclusive. */
 export const treesMax = 32;
-export const treeKeyBytesMax = 512;
+/**
+ * What PostgreSQL lets an index's row take, 2,704 bytes, and what stands around it in the trees of tables, 52 (table-trees.ts). So long a key and
+ * a value of `treeInlineValueBytesMax` are less than half a page, so that every page that has no room can be split (page-builder.ts).
+ */
+export const treeKeyBytesMax = 2756;
 export const treeValueBytesMax = 1024 * 1024;
 /** Values up to this length lie beside their key; longer ones in pages of their own, and cannot be changed in place. */
 export const treeInlineValueBytesMax = 1024;

@@ -14,7 +14,7 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import type { PageAllocator } from "./allocator.js";
 import { TreeCursor } from "./cursor.js";
-import { type FramePool, operationFrames } from "./frame-pool.js";
+import { type FramePool, levelFrames, operationFrames, ordinaryLevels } from "./frame-pool.js";
 import { noteInsert, runAt } from "./insert-run.js";
 import {
   birthOf,
@@ -137,8 +137,10 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   /** Throws with nothing changed when the cache or the page file cannot take another write. */
-  #prepareWrite(keyLength: number, extraPages: number): void {
-    assert(keyLength <= treeKeyBytesMax, "a key is at most 512 bytes long");
+  #prepareWrite(tree: number, keyLength: number, longPages: number): void {
+    assert(keyLength <= treeKeyBytesMax, "a key is at most as long as keys of trees may be");
+    const height = this.shape.heights[tree];
+    const extraPages = longPages + (height > ordinaryLevels ? (height - ordinaryLevels) * levelFrames : 0);
     const pages = operationFrames + extraPages;
     while (this.pool.dirtyFrames + extraPages > this.dirtyFramesMax) {
       if (this.pool.spill() > 0) continue;
@@ -284,7 +286,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   update(tree: number, key: Uint8Array): boolean {
-    this.#prepareWrite(key.length, 0);
+    this.#prepareWrite(tree, key.length, 0);
     const at = this.#locate(tree, key, key.length);
     if (at < 0) return false;
     this.shape.own(tree);
@@ -295,7 +297,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   put(tree: number, key: Uint8Array, value: Uint8Array): void {
-    this.#prepareWrite(key.length, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
+    this.#prepareWrite(tree, key.length, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
     const at = this.#locate(tree, key, key.length);
     this.#store(tree, at, key, key.length, value, value.length);
   }
@@ -365,7 +367,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   #insert(tree: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): boolean {
-    this.#prepareWrite(keyLength, valueLength > treeInlineValueBytesMax ? overflowPages(valueLength) : 0);
+    this.#prepareWrite(tree, keyLength, valueLength > treeInlineValueBytesMax ? overflowPages(valueLength) : 0);
     const at = this.#locate(tree, key, keyLength);
     if (at >= 0) {
       this.#show(tree, at);
@@ -376,7 +378,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   delete(tree: number, key: Uint8Array): boolean {
-    this.#prepareWrite(key.length, 0);
+    this.#prepareWrite(tree, key.length, 0);
     const at = this.#locate(tree, key, key.length);
     if (at < 0) return false;
     this.#freeLong(tree, at);

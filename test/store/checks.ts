@@ -10,10 +10,11 @@ import {
   pageKindBranch,
   pageKindLeaf,
 } from "../../runtime/store/layout.js";
+import { branchChildrenMin } from "../../runtime/store/page-builder.js";
 import type { PageSource } from "../../runtime/store/page-source.js";
 import { baseOf, chunkOf } from "../../runtime/store/page-space.js";
 import { childOf, copyKey } from "../../runtime/store/slotted-page.js";
-import type { Cursor, TreeReader } from "../../runtime/store/tree.js";
+import { type Cursor, type TreeReader, treeKeyBytesMax } from "../../runtime/store/tree.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex").slice(0, 80);
 
@@ -29,7 +30,7 @@ const valueOf = (cursor: Cursor): Uint8Array =>
 /** Compares all entries, forwards by cursor and by get, and backwards. Returns how many there are. */
 export function assertSame(actual: TreeReader, expected: TreeReader, tree: number): number {
   const lowest = new Uint8Array(0);
-  const highest = new Uint8Array(512).fill(255);
+  const highest = new Uint8Array(treeKeyBytesMax).fill(255);
   let count = 0;
   const mine = actual.cursor(tree);
   const theirs = expected.cursor(tree);
@@ -93,7 +94,7 @@ export interface Shape {
 /** Walks a tree by its pages: levels, order, bounds, counts. */
 export function checkShape(source: PageSource & { entries(tree: number): number }, tree: number): Shape {
   const shape: Shape = { pages: 0, entries: 0 };
-  const key = new Uint8Array(600);
+  const key = new Uint8Array(treeKeyBytesMax);
   const visit = (number: number, level: number, low: Uint8Array | null, high: Uint8Array | null): void => {
     source.prepare();
     const frame = source.frameOf(number);
@@ -105,6 +106,7 @@ export function checkShape(source: PageSource & { entries(tree: number): number 
       throw new Error(`page ${number} is of another kind`);
     const count = countOf(i32, base);
     if (count === 0) throw new Error(`page ${number} is empty`);
+    if (level > 0 && count < branchChildrenMin) throw new Error(`page ${number} has one child`);
     if (liveBytesOf(i32, base) > pageCapacity) throw new Error(`page ${number} is over full`);
     shape.pages += 1;
     const keys: (Uint8Array | null)[] = [];

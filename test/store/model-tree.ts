@@ -89,7 +89,7 @@ export class ModelTree implements TreeWriter {
   }
 
   put(tree: number, key: Uint8Array, value: Uint8Array): void {
-    assert(key.length <= treeKeyBytesMax, "a key is at most 512 bytes long");
+    assert(key.length <= treeKeyBytesMax, "a key is at most as long as keys of trees may be");
     assert(value.length <= treeValueBytesMax, "a value is at most 1 MiB long");
     this.#writes += 1;
     const entries = this.entries(tree);

@@ -3,7 +3,12 @@ import test from "ava";
 import fc from "fast-check";
 import { pageBytes, pageCapacity } from "../../runtime/store/layout.js";
 import { Store } from "../../runtime/store/store.js";
-import { type TreeReader, type TreeWriter, treeInlineValueBytesMax } from "../../runtime/store/tree.js";
+import {
+  type TreeReader,
+  type TreeWriter,
+  treeInlineValueBytesMax,
+  treeKeyBytesMax,
+} from "../../runtime/store/tree.js";
 import { assertSame, checkShape } from "./checks.js";
 import { MemoryPageFile } from "./memory-page-file.js";
 import { ModelTree } from "./model-tree.js";
@@ -50,7 +55,7 @@ test("keys that come in order before one of another beginning: a page that split
 test("the empty key and keys of zeros are keys like others", (t) => {
   const store = makeStore();
   const model = new ModelTree();
-  for (const length of [0, 1, 2, 3, 4, 5, 8, 100, 512]) {
+  for (const length of [0, 1, 2, 3, 4, 5, 8, 100, 512, treeKeyBytesMax]) {
     for (const fill of [0, 1, 255]) {
       const key = new Uint8Array(length).fill(fill);
       store.put(1, key, u64(length));
@@ -59,6 +64,17 @@ test("the empty key and keys of zeros are keys like others", (t) => {
   }
   t.true(assertSame(store, model, 1) > 20);
 });
+
+/** Bytes that follow from a number, as unlike those of another one as can be. */
+function longKey(seed: number, length = treeKeyBytesMax): Uint8Array {
+  const key = new Uint8Array(length);
+  let state = Math.imul(seed + 1, 0x9e3779b1);
+  for (let at = 0; at < length; at++) {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5;
+    key[at] = state >>> 24;
+  }
+  return key;
+}
 
 const patterns: Record<string, (index: number) => Uint8Array> = {
   ascending: (index) => u64(index),
@@ -74,6 +90,11 @@ const patterns: Record<string, (index: number) => Uint8Array> = {
   "512 bytes": (index) => {
     const key = new Uint8Array(512).fill(index % 3);
     new DataView(key.buffer).setUint32(index % 2 === 0 ? 0 : 508, Math.imul(index, 0x9e3779b1) >>> 0);
+    return key;
+  },
+  "as long as may be, alike but for their ends by sixes": (index) => {
+    const key = longKey(Math.floor(index / 6));
+    key[treeKeyBytesMax - 1] = index % 6;
     return key;
   },
 };
@@ -215,7 +236,10 @@ const keyArbitrary = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(fc.integer({ min: 0, max: 480 }), fc.uint8Array({ maxLength: 8 }))
+      .tuple(
+        fc.oneof(fc.integer({ min: 0, max: 480 }), fc.integer({ min: 0, max: treeKeyBytesMax - 8 })),
+        fc.uint8Array({ maxLength: 8 }),
+      )
       .map(([length, tail]) => Uint8Array.from([...new Uint8Array(length).fill(9), ...tail])),
   },
 );
@@ -404,6 +428,6 @@ function applyStep(store: TreeWriter, model: TreeWriter, step: Step): void {
 }
 
 function keyOf(cursor: { keyInto(target: Uint8Array): number }): Uint8Array {
-  const target = new Uint8Array(512);
+  const target = new Uint8Array(treeKeyBytesMax);
   return target.subarray(0, cursor.keyInto(target));
 }
