@@ -157,9 +157,12 @@ export const recordForms = {
   userWithMemberships: 1,
   /** Whose a tenant is, and what sessions begin with. */
   ownersAndSettings: 2,
+  /** Keys of rows and indexes beyond 492 bytes. */
+  longKeys: 4,
 } as const;
 /** What this program knows of them. */
-export const formsKnown: number = recordForms.userWithMemberships | recordForms.ownersAndSettings;
+export const formsKnown: number =
+  recordForms.userWithMemberships | recordForms.ownersAndSettings | recordForms.longKeys;
 
 /** As the body of an answer. */
 export const encodeForms = (forms: number): Uint8Array => Uint8Array.of(forms);

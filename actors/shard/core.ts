@@ -64,12 +64,18 @@ export class ShardCore {
   /** How many replicas vote: those with the first numbers. */
   voters: number;
   configuration = 0;
+  /**
+   * The programs of all that vote are known to apply keys beyond 492 bytes. It stays so: such keys may have been written since, so that a
+   * program that does not could not go on anyhow.
+   */
+  areLongKeysKnown = false;
   isFull = false;
   isDraining = false;
 
   constructor(context: ActorContext, args: ShardArgs, machine: Machine) {
     assert(args.voters <= args.replicas, "those that vote are among the replicas");
     this.voters = args.voters;
+    this.areLongKeysKnown = args.voters === 1;
     this.context = context;
     this.args = args;
     this.machine = machine;
@@ -148,6 +154,7 @@ export class ShardCore {
       op: position?.op ?? 0,
       knowsTime: this.timeNow() === null ? 0 : 1,
       diskFull: isFull ? 1 : 0,
+      takesLongKeys: this.areLongKeysKnown ? 1 : 0,
       ...(store === null ? {} : storeNumbers(store)),
       ...(checkpointer === null ? {} : checkpointer.inspect()),
     };

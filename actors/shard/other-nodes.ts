@@ -19,6 +19,7 @@ import {
   formsKnown,
   incarnationSpan,
   PartAssembler,
+  recordForms,
   relayKinds,
   relayTopics,
 } from "../messages/relay.js";
@@ -82,6 +83,10 @@ export class OtherNodes {
   /** Those that vote and those that stand by. */
   #replicas: number;
   #isWatching = false;
+  /** By replica: the forms of records that its program said it knows. */
+  readonly #forms = new Map<number, number>();
+  /** Those that could not be asked which forms they know. */
+  readonly #formsDue = new Set<number>();
 
   constructor(core: ShardCore, host: OtherNodesHost) {
     this.#core = core;
@@ -147,10 +152,12 @@ export class OtherNodes {
   up(replica: number): void {
     this.linked.add(replica);
     this.forwarder.peerUp(replica);
+    this.#learnForms(replica);
   }
 
   down(replica: number): void {
     this.linked.delete(replica);
+    this.#formsDue.delete(replica);
     this.#parts.delete(replica);
     this.relays.down(replica);
     this.peers.down(replica);
@@ -302,6 +309,22 @@ export class OtherNodes {
     }
   }
 
+  /** Asks a replica which forms its program knows, as long as that matters: each shard, so that one that comes to lead knows it. */
+  #learnForms(replica: number): void {
+    const core = this.#core;
+    if (core.areLongKeysKnown) return;
+    this.#ask(replica, relayTopics.forms, noBytes, formsMs, (body, how) => {
+      if (how === "ended") {
+        if (this.linked.has(replica)) this.#formsDue.add(replica);
+        this.#watch();
+        return;
+      }
+      this.#forms.set(replica, decodeForms(body));
+      const isKnown = (other: number): boolean => ((this.#forms.get(other) ?? 0) & recordForms.longKeys) !== 0;
+      core.areLongKeysKnown ||= this.#others.every((other) => other >= core.voters || isKnown(other));
+    });
+  }
+
   get #others(): readonly number[] {
     const { self } = this.#core.args;
     return Array.from({ length: this.#replicas }, (_, replica) => replica).filter((replica) => replica !== self);
@@ -325,7 +348,12 @@ export class OtherNodes {
   }
 
   #watch(): void {
-    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.relays.isDue || !this.peers.isEmpty;
+    const isNeeded =
+      this.#formsDue.size > 0 ||
+      this.#questions.size > 0 ||
+      this.forwarder.isHeldUp ||
+      this.relays.isDue ||
+      !this.peers.isEmpty;
     if (isNeeded) this.#lookLater();
   }
 
@@ -338,6 +366,9 @@ export class OtherNodes {
   questionsDue(): void {
     this.#isWatching = false;
     this.#questions.expire();
+    const due = [...this.#formsDue];
+    this.#formsDue.clear();
+    for (const replica of due) this.#learnForms(replica);
     this.relays.goOn();
     this.#roomAgain();
     this.#watch();

@@ -4,6 +4,7 @@
  */
 import { prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
+import { itemBytesMaxBefore } from "../../runtime/store/table-trees.js";
 import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { miB } from "../../runtime/types/limits.js";
@@ -108,10 +109,14 @@ export class Pipeline {
     }
     core.lastOp = head.op;
     assert(core.tail !== null && core.kernel !== null, "an open shard has its log's memory");
+    const { bodyBytesMax } = core.machine.geometry;
+    const [limits, limitsBefore] = [factsLimits(bodyBytesMax), factsLimits(bodyBytesMax, itemBytesMaxBefore)];
     core.sql = new SqlDecider({
       engine: new QueryEngine(),
       state: store,
-      limits: factsLimits(core.machine.geometry.bodyBytesMax),
+      get limits() {
+        return core.areLongKeysKnown ? limits : limitsBefore;
+      },
       answer: (request, body) => this.#host.answerOne(request, body),
       defect: (error) => core.context.log.error("a statement met a defect", { error: error.stack }),
       working: () => core.context.working(),

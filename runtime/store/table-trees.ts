@@ -11,7 +11,7 @@
  *   space      object              item                    content
  *   catalog    oid                 –                       the definition, encoded; object 0 is the catalog's head
  *   rows       table's storage     row key                 the row
- *   index      index's storage     index key (· row key)   row key, where the index key does not end with it
+ *   index      index's storage     index key (· row key)   row key, where the item does not end with it (runtime/query/table/index-keys.ts)
  *
  * `from` is the position that wrote the entry, `to` the one that replaced or removed it. What is true at position p: in *now* the entries with
  * from ≤ p, in *before* those with from ≤ p < to. No item of an object is the beginning of another one's, so *before* has an item's
@@ -27,6 +27,7 @@
  * Numbers in keys are big-endian, so that memcmp order is their order.
  */
 import { assert } from "../types/assert.js";
+import { treeKeyBytesMax } from "./tree.js";
 
 export const tableTree = {
   catalog: 13,
@@ -61,8 +62,18 @@ export const itemAt = 12;
 export const toBytes = 8;
 /** Position at the start of a value. */
 export const fromBytes = 8;
-/** Bytes of an item at most, so that its key also fits the trees of the past. */
-export const itemBytesMax = 512 - itemAt - toBytes;
+/** Bytes of the values of a row key or an index key at most: what PostgreSQL lets an index's row take. */
+export const keyBytesMax = 2704;
+/** At the end of an index's item, in place of a row key for which there is no room. */
+export const rowKeyDigestBytes = 32;
+/** Bytes of an item at most. Its key also fits the trees of the past. */
+export const itemBytesMax: number = keyBytesMax + rowKeyDigestBytes;
+assert(
+  itemAt + itemBytesMax + toBytes === treeKeyBytesMax,
+  "an item's key fits its trees, now and when it is of the past",
+);
+/** Of an item that programs of before could have: what all replicas of a cluster take until each is known to take longer ones. */
+export const itemBytesMaxBefore = 492;
 
 const u32Span = 2 ** 32;
 
@@ -70,11 +81,14 @@ const u32Span = 2 ** 32;
 export const positionAt = (view: DataView, at: number): number =>
   view.getUint32(at + 4, true) * u32Span + view.getUint32(at, true);
 
+/** Room that is made for a key, until there is a longer one. */
+export const shortKeyBytes = 512;
+
 /** Keys under construction; each call overwrites what the last one returned, and trees copy keys. */
 export class TableKey {
-  /** The key that was made last. */
-  readonly bytes = new Uint8Array(512);
-  readonly #view = new DataView(this.bytes.buffer);
+  /** The key that was made last. Most keys are short: a long one has it replaced by longer memory. */
+  bytes: Uint8Array = new Uint8Array(shortKeyBytes);
+  #view = new DataView(this.bytes.buffer);
   #key = this.bytes.subarray(0, 0);
   #tenant = 0;
   #object = 0;
@@ -109,10 +123,18 @@ export class TableKey {
   setItem(tenant: number, object: number, source: Uint8Array, from: number, to: number): number {
     const length = to - from;
     assert(length >= 0 && length <= itemBytesMax, "an item of a table is within its limit");
+    if (itemAt + length + toBytes > this.bytes.length) this.#grow();
     this.#head(tenant, object);
     const { bytes } = this;
     for (let read = from, write = itemAt; read < to; read++, write++) bytes[write] = source[read];
     return itemAt + length;
+  }
+
+  #grow(): void {
+    this.bytes = new Uint8Array(treeKeyBytesMax);
+    this.#view = new DataView(this.bytes.buffer);
+    this.#key = this.bytes.subarray(0, 0);
+    this.#object = -1;
   }
 
   /** The key that was returned last, as one of the past. */

@@ -85,6 +85,7 @@ test("the end of a link ends what was asked over it: the answer to an earlier pr
   settle();
   t.deepEqual(context.toldOf("relay"), [], "whoever comes next over that link has not asked");
   shard.receive({ kind: "peerUp", replica: 1 }, from);
+  context.told.length = 0;
   ask(2);
   settle();
   const [answer] = context.toldOf("relay");
@@ -141,6 +142,44 @@ test("a form of a record is known when the programs of all other nodes say so: n
   t.is(decodeForms(body) & forms, forms, "this program knows it");
 });
 
+test("long keys are taken once the programs of all that vote have said that they know them, and then while a node is away", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId, 3);
+  t.teardown(stop);
+  const from = context.envelope("replica-1");
+  const areTaken = (): unknown => shard.inspect?.()["takesLongKeys"];
+  const { longKeys, ownersAndSettings } = recordForms;
+  /** A node's link is there; its shard answers what it is asked. */
+  const up = (replica: number, answer: Uint8Array | null): void => {
+    context.told.length = 0;
+    shard.receive({ kind: "peerUp", replica }, from);
+    const [told] = context.toldOf("relay");
+    t.is(told?.message["to"], replica);
+    const { incarnation, body } = decodeRelay(bytesOf(told));
+    const { id, topic } = decodeQuestion(body);
+    t.is(topic, relayTopics.forms);
+    shard.receive({ kind: "relayed", from: replica, bytes: encodeAnswer(incarnation, { id, body: answer }) }, from);
+  };
+  t.is(areTaken(), 0);
+  up(1, encodeForms(longKeys));
+  t.is(areTaken(), 0, "nothing is known of node 2");
+  up(2, encodeForms(ownersAndSettings));
+  t.is(areTaken(), 0, "it does not know them");
+  shard.receive({ kind: "peerDown", replica: 2 }, from);
+  up(2, null);
+  t.is(areTaken(), 0, "it is of a program of before");
+  shard.receive({ kind: "peerDown", replica: 2 }, from);
+  shard.receive({ kind: "peerDown", replica: 1 }, from);
+  up(2, encodeForms(longKeys | ownersAndSettings));
+  t.is(areTaken(), 1, "node 1 is away and has said so");
+  shard.receive({ kind: "peerDown", replica: 2 }, from);
+  t.is(areTaken(), 1);
+  context.told.length = 0;
+  shard.receive({ kind: "peerUp", replica: 2 }, from);
+  t.deepEqual(context.toldOf("relay"), [], "nobody is asked again");
+});
+
 test("an answer to the shard that was here before is not taken for one's own: requests and questions count from the start (seed 41104113)", async (t) => {
   const { path, clusterId, remove } = await temporary();
   t.teardown(remove);
@@ -149,6 +188,7 @@ test("an answer to the shard that was here before is not taken for one's own: re
   const from = context.envelope("replica-1");
   shard.receive({ kind: "follow", view: 1, leader: 1 }, from);
   shard.receive({ kind: "peerUp", replica: 1 }, from);
+  context.told.length = 0;
   const batch = new RequestBatchWriter();
   const body = new Uint8Array(8);
   batch.add(77, 0, requestKind.append, new Uint8Array(0), body, 0, body.length);

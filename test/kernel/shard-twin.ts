@@ -6,7 +6,7 @@ import { type Decision, decided } from "../../runtime/kernel/decision.js";
 import { genesis, Kernel, type KernelOptions } from "../../runtime/kernel/kernel.js";
 import { Output } from "../../runtime/kernel/output.js";
 import { Request } from "../../runtime/kernel/request.js";
-import type { TreeWriter } from "../../runtime/store/tree.js";
+import { type TreeWriter, treeKeyBytesMax } from "../../runtime/store/tree.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import type { ErrorRecord } from "../../runtime/types/errors.js";
 import { ModelTree } from "../store/model-tree.js";
@@ -127,7 +127,7 @@ export class ShardTwin {
 /** Everything a state holds, as text: equal exactly when the states are equal byte for byte. */
 export function dump(state: TreeWriter): string {
   const lines: string[] = [];
-  const key = new Uint8Array(512);
+  const key = new Uint8Array(treeKeyBytesMax);
   for (let tree = 0; tree < 32; tree += 1) {
     const cursor = state.cursor(tree);
     for (let more = cursor.seek(new Uint8Array(0)); more; more = cursor.next()) {

@@ -21,7 +21,7 @@ import {
   tableTree,
   toBytes,
 } from "../../runtime/store/table-trees.js";
-import type { TreeReader } from "../../runtime/store/tree.js";
+import { type TreeReader, treeKeyBytesMax } from "../../runtime/store/tree.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { dump, hex, ShardTwin, utf8 } from "./shard-twin.js";
 import { endVersion, makeStore } from "./store-under-test.js";
@@ -78,7 +78,7 @@ const nameOf = ({ space, object, item }: Change): string => `${space} ${object} 
 /** What is true at a position, found the slowest way: every entry of both trees of every space. */
 function stateAt(state: TreeReader, tenant: number, position: number): Map<string, string> {
   const found = new Map<string, string>();
-  const key = new Uint8Array(512);
+  const key = new Uint8Array(treeKeyBytesMax);
   const view = new DataView(key.buffer);
   for (const [space, trees] of Object.entries(spaceTrees)) {
     for (const tree of [trees.now, trees.before]) {

@@ -7,7 +7,7 @@ import { BlockReader } from "../../runtime/kernel/block.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { appendHeadBytes, eventHeaderBytes, requestKind } from "../../runtime/kernel/kinds.js";
 import { headerBytes, prepareOperations } from "../../runtime/storage/frame.js";
-import { type TreeReader, treesMax } from "../../runtime/store/tree.js";
+import { type TreeReader, treeKeyBytesMax, treesMax } from "../../runtime/store/tree.js";
 import { ModelTree } from "../store/model-tree.js";
 import type { Committed } from "./commit-oracle.js";
 import { expect } from "./failure.js";
@@ -20,13 +20,12 @@ export interface LoggedAppend {
   readonly firstOffset: number;
 }
 
-const keyBytesMax = 512;
 const nothing = new Uint8Array(0);
 
 /** A digest of everything in a state, tree by tree, key by key. */
 export function digestOf(state: TreeReader): string {
   const hash = createHash("sha256");
-  const key = new Uint8Array(keyBytesMax);
+  const key = new Uint8Array(treeKeyBytesMax);
   const length = new Uint8Array(4);
   const lengths = new DataView(length.buffer);
   for (let tree = 0; tree < treesMax; tree++) {

@@ -8,7 +8,7 @@ import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-blo
 import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
 import { CopyBlock } from "../../protocol/postgres/copy/copy-block.js";
 import { RowsIn } from "../../protocol/postgres/copy/rows-in.js";
-import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
+import { itemBytesMax, TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type Answer, contentsOf, type RigSession, ShardRig } from "./shard-rig.js";
 
@@ -501,7 +501,7 @@ test("rows that are loaded: what is in them is found, back to any mark", (t) => 
   );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
-      const loaded = new LoadedRows(3, { partBytes });
+      const loaded = new LoadedRows(3, { partBytes, itemBytes: itemBytesMax });
       const model = new Map<string, number>();
       const marks: { mark: ReturnType<LoadedRows["mark"]>; names: number }[] = [];
       const keys = new TableKey();

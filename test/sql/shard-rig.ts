@@ -7,7 +7,7 @@ import type { SqlReply, SqlRequest, WireValue } from "../../actors/messages/sql.
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
 import { SqlDecider } from "../../actors/shard/sql/decider.js";
-import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
+import { type FactsLimits, factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import type { SqlOutcome } from "../../actors/shard/sql/outcome.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
@@ -19,6 +19,7 @@ import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import type { RowRules } from "../../runtime/query/bind/bound.js";
 import { encodeStatement } from "../../runtime/query/syntax/ast.js";
 import { tableTree } from "../../runtime/store/table-trees.js";
+import { treeKeyBytesMax } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
@@ -76,6 +77,10 @@ export class ShardRig {
   readonly engine = new CountingEngine();
   readonly shard: ShardTwin;
   readonly decider: SqlDecider;
+  /** To be changed by tests. */
+  readonly limits: { -readonly [Limit in keyof FactsLimits]: FactsLimits[Limit] } = {
+    ...factsLimits(prepareBodyBytesMax),
+  };
   /** Statements that were put back into the queue. */
   readonly #woken: QueuedRequest[] = [];
   readonly #late = new Map<number, Answer>();
@@ -100,7 +105,7 @@ export class ShardRig {
     this.decider = new SqlDecider({
       engine: this.engine,
       state: this.shard.state,
-      limits: factsLimits(prepareBodyBytesMax),
+      limits: this.limits,
       answer: (request, body) => void this.#late.set(request.correlation, answerOf(decodeSqlReply(body))),
       defect: (error) => {
         throw error;
@@ -350,7 +355,7 @@ export function contentsOf(rig: ShardRig): string[] {
   const found: string[] = [];
   for (const tree of [tableTree.rows, tableTree.index]) {
     const cursor = rig.shard.state.cursor(tree);
-    const key = new Uint8Array(512);
+    const key = new Uint8Array(treeKeyBytesMax);
     for (let more = cursor.seek(new Uint8Array(0)); more; more = cursor.next()) {
       const item = Buffer.from(key.subarray(0, cursor.keyInto(key))).toString("hex");
       const { valueBytes, valueStart, valueLength } = cursor;

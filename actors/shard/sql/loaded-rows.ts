@@ -20,11 +20,18 @@ import {
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
 import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
-import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
-import type { ValueView } from "../../../runtime/store/tree.js";
+import {
+  fromBytes,
+  itemAt,
+  shortKeyBytes,
+  TableKey,
+  tableSpace,
+  tableTree,
+} from "../../../runtime/store/table-trees.js";
+import { treeKeyBytesMax, type ValueView } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
-import type { FactsLimits } from "./facts-limits.js";
+import { expectTaken, type FactsLimits } from "./facts-limits.js";
 import { leavePart, takePart } from "./part-memory.js";
 
 const partSpan = miB;
@@ -69,6 +76,7 @@ class Part {
 export class LoadedRows implements LoadedEntries {
   readonly #tenant: number;
   readonly #partBytes: number;
+  readonly #itemBytes: number;
   readonly #parts: Part[] = [];
   readonly #reader = new SqlFactsReader();
   readonly #key = new TableKey();
@@ -83,13 +91,21 @@ export class LoadedRows implements LoadedEntries {
 
   readonly kind: "new" | "changes";
 
-  /** @param partBytes of a part at most */
-  constructor(tenant: number, { partBytes }: Pick<FactsLimits, "partBytes">, kind: "new" | "changes" = "new") {
+  /**
+   * @param partBytes of a part at most
+   * @param itemBytes of a key at most
+   */
+  constructor(
+    tenant: number,
+    { partBytes, itemBytes }: Pick<FactsLimits, "partBytes" | "itemBytes">,
+    kind: "new" | "changes" = "new",
+  ) {
     this.kind = kind;
     assert(tenant > 0, "rows that are loaded belong to a tenant of users");
     assert(partBytes < partSpan, "a place names a byte of a part");
     this.#tenant = tenant;
     this.#partBytes = partBytes;
+    this.#itemBytes = itemBytes;
   }
 
   get objects(): readonly number[] {
@@ -114,7 +130,7 @@ export class LoadedRows implements LoadedEntries {
     return this.#parts.map(({ bytes, length }) => bytes.subarray(0, length));
   }
 
-  /** Adds an entry whose key is not in here; its content is the beginning of `content`. */
+  /** Adds an entry whose key is not in here; its content is the beginning of `content`. Throws 54000 for a key that a replica may not take. */
   add(
     space: number,
     object: number,
@@ -124,6 +140,7 @@ export class LoadedRows implements LoadedEntries {
     contentLength: number = content.length,
   ): void {
     assert(treeKey.length > itemAt, "what is loaded is an item of an object");
+    expectTaken(treeKey, this.#itemBytes);
     const part = this.#room(putBytes(treeKey.length - itemAt, contentLength));
     setPut(part.bytes, part.view, part.length, space, object, treeKey, itemAt, content, contentView, contentLength);
     this.#added(part, putBytes(treeKey.length - itemAt, contentLength), space, object, treeKey);
@@ -170,7 +187,7 @@ export class LoadedRows implements LoadedEntries {
   #ascend(space: number, object: number, treeKey: Uint8Array): void {
     let last = this.#last(space, object);
     if (last === null) {
-      last = { space, object, bytes: new Uint8Array(keyBytesMax), length: 0, isAscending: true };
+      last = { space, object, bytes: new Uint8Array(shortKeyBytes), length: 0, isAscending: true };
       this.#lasts.push(last);
     }
     if (!last.isAscending) return;
@@ -178,6 +195,7 @@ export class LoadedRows implements LoadedEntries {
       last.isAscending = false;
       return;
     }
+    if (treeKey.length > last.bytes.length) last.bytes = new Uint8Array(treeKeyBytesMax);
     const { bytes } = last;
     for (let index = itemAt; index < treeKey.length; index++) bytes[index] = treeKey[index] ?? 0;
     last.length = treeKey.length;
@@ -312,12 +330,11 @@ export class LoadedRows implements LoadedEntries {
 interface Last {
   readonly space: number;
   readonly object: number;
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   length: number;
   isAscending: boolean;
 }
 
-const keyBytesMax = 512;
 /** Place of the object's number in a tree's key, behind the tenant. */
 const objectAt = 8;
 /** Of an entry of facts, before its item. */

@@ -108,8 +108,8 @@ export class RowLoad implements LoadTarget {
   #lastIn(cursor: Cursor, object: number): Uint8Array {
     const behind = behindObject.object(this.#tenant, object + 1);
     if (!cursor.seekFloor(behind)) return noKey;
-    const found = new Uint8Array(512);
-    const key = found.subarray(0, cursor.keyInto(found));
+    const key = new Uint8Array(cursor.keyLength);
+    cursor.keyInto(key);
     return key.length > itemAt && objectOf(key) === object && isOfTenant(key, behind) ? key : noKey;
   }
 

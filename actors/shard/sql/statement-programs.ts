@@ -26,6 +26,7 @@ import type { QueuedRequest } from "../request-queue.js";
 import type { CommitMaker } from "./commit-maker.js";
 import type { Deciding } from "./deciding.js";
 import { DrawnNumbers } from "./drawn-numbers.js";
+import { expectTaken } from "./facts-limits.js";
 import { beginFacts, endFacts, factsHeadBytes } from "./facts-of.js";
 import { LoadedBlock, loadedValues } from "./loaded-values.js";
 import { answer, failed, type SqlOutcome } from "./outcome.js";
@@ -99,12 +100,16 @@ export class StatementPrograms {
         names: (searchPath, user) => host.engine.names(catalog, searchPath, user),
       });
       const returned = returnedOf(planned, request, context);
+      const { itemBytes } = host.limits;
       const rows = program.run({
         state,
         tenant,
         frame: { row: [], parameters: readParameters(request.parameters, planned.bound, context), context },
         load: null,
-        put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
+        put: (space, object, treeKey, content) => {
+          expectTaken(treeKey, itemBytes);
+          putFact(facts, space, object, treeKey.subarray(itemAt), content);
+        },
         remove: (space, object, treeKey) => removeFact(facts, space, object, treeKey.subarray(itemAt)),
         returned: (row) => returned?.add(row),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "skip", table),
@@ -139,6 +144,7 @@ export class StatementPrograms {
   run(parts: StatementParts, planned: PlannedStatement, catalog: ObjectCatalog): StatementResult | null {
     const { request, transaction, locks, reader, evaluation } = parts;
     const { overlay, isolation, snapshot } = transaction;
+    const { itemBytes } = parts.limits;
     if (isolation === "serializable" || snapshot >= 0) return null;
     const program = this.#programOf(planned, catalog);
     const { body } = planned.bound;
@@ -171,7 +177,10 @@ export class StatementPrograms {
         tenant: request.tenant,
         frame: { row: [], parameters, context },
         load: null,
-        put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
+        put: (space, _object, treeKey, content) => {
+          expectTaken(treeKey, itemBytes);
+          overlay.set(treeOfSpace(space), treeKey, pending(content));
+        },
         remove: (space, _object, treeKey) => overlay.set(treeOfSpace(space), treeKey, null),
         returned: (row) => returned?.add(row),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),

@@ -37,7 +37,7 @@ import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
-import type { FactsLimits } from "./facts-limits.js";
+import { type FactsLimits, takenBy } from "./facts-limits.js";
 import { RowChanges } from "./row-changes.js";
 import type { Sequences } from "./sequences.js";
 import type { Session } from "./session.js";
@@ -150,13 +150,13 @@ export class StatementRun {
   }
 
   #writePorts(): WritePorts {
-    const { engine, request, transaction, locks, sequences, state, reader, catalog, evaluation } = this.#parts;
+    const { engine, request, transaction, locks, sequences, state, reader, catalog, evaluation, limits } = this.#parts;
     const { tenant } = request;
     return {
       tenant,
       catalog,
       reader,
-      overlay: transaction.overlay,
+      overlay: takenBy(transaction.overlay, limits.itemBytes),
       locks,
       timing: transaction.deferred,
       source: this.#current,

@@ -25,6 +25,7 @@ import type { SqlRequest } from "../../messages/sql.js";
 import type { Around } from "../../sql/engine.js";
 import { Evaluation, noEffects } from "../../sql/evaluation.js";
 import type { Deciding } from "./deciding.js";
+import { takenBy } from "./facts-limits.js";
 import type { Transaction } from "./transaction.js";
 
 export class ViewKeeper {
@@ -188,7 +189,7 @@ class Work {
       tenant,
       catalog,
       reader,
-      overlay,
+      overlay: takenBy(overlay, host.limits.itemBytes),
       // Nobody comes between: the commit is decided in one go.
       locks: { lock: () => true },
       timing: immediate,

@@ -10,6 +10,7 @@
  * The log still holds the tenant's records; they go with its segments, or with its keys.
  */
 import { tableTree } from "../../store/table-trees.js";
+import { treeKeyBytesMax } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { Draft } from "../draft.js";
 import { tenantStatus, tree } from "../kinds.js";
@@ -79,7 +80,7 @@ export function applyTenantRelease(step: Step): void {
 /** Removes at most `budget` entries of a tenant. True when none is left. */
 function removeEntries(step: Step, tenant: number, budget: number): boolean {
   const { state, keys } = step;
-  const key = new Uint8Array(512);
+  const key = new Uint8Array(treeKeyBytesMax);
   const keyView = new DataView(key.buffer);
   let left = budget;
   assert(budget > 0, "a release removes at least one entry");

@@ -4,8 +4,9 @@
  *   unique, not deferrable, and no NULL in the key or NULLS NOT DISTINCT
  *                                 item  key               content  0 u8 · row key
  *   else                          item  key · row key     content  1 u8 · length of the row key u16
+ *   else, with no room for both   item  key · digest      content  0 u8 · row key
  *
- * So what must be unique is unique in the tree, and what need not be (where NULLs are all different), or not yet, is told apart by the row.
+ * The digest is the row key's SHA-256. So what must be unique is unique in the tree, and what need not be (where NULLs are all different), or not yet, is told apart by the row.
  */
 import { assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
@@ -22,6 +23,7 @@ export function indexCodecOf(index: IndexDefinition): KeyCodec {
   if (codec === undefined) {
     codec = new KeyCodec(
       index.keys.map(({ type, isDescending, nullsFirst }): KeyColumn => ({ type: type.oid, isDescending, nullsFirst })),
+      index.name,
     );
     indexCodecs.set(index, codec);
   }
@@ -38,6 +40,7 @@ export function rowKeyCodecOf(table: TableDefinition): KeyCodec {
         assert(column !== undefined, "a key's column is one of its table's");
         return { type: column.type.oid, isDescending: false, nullsFirst: false };
       }),
+      table.constraints.find(({ kind }) => kind === "primaryKey")?.name,
     );
     rowKeyCodecs.set(table, codec);
   }
@@ -86,12 +89,19 @@ export function indexEntry(index: IndexDefinition, values: readonly Datum[], row
 export function indexEntryView(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
   const codec = indexCodecOf(index);
   assert(values.length === codec.columns, "an index entry has a value for each key");
-  if (isUniqueKey(index, values) && index.isDeferrable !== true) {
-    const content = new Uint8Array(1 + rowKey.length);
-    content.set(rowKey, 1);
-    return { item: codec.encode(values), content, mustBeUnique: true };
-  }
-  return { item: codec.encode(values, rowKey), content: contentByItem(rowKey.length), mustBeUnique: false };
+  if (isUniqueKey(index, values) && index.isDeferrable !== true)
+    return { item: codec.encode(values), content: contentWith(rowKey), mustBeUnique: true };
+  const item = codec.encode(values, rowKey);
+  const content = codec.isTailWhole ? contentByItem(rowKey.length) : contentWith(rowKey);
+  return { item, content, mustBeUnique: false };
+}
+
+/** What tells the row key that the item does not. */
+function contentWith(rowKey: Uint8Array): Uint8Array {
+  const content = new Uint8Array(1 + rowKey.length);
+  content[0] = indexContent.rowKeyInContent;
+  content.set(rowKey, 1);
+  return content;
 }
 
 /** What says that a row key of so many bytes ends the item: by the length, since nobody changes it. */

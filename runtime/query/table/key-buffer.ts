@@ -1,20 +1,30 @@
 /** Keys of the trees while a walk compares them: copies, so that a cursor may move on. */
-import { toBytes } from "../../store/table-trees.js";
-import type { Cursor } from "../../store/tree.js";
+import { shortKeyBytes, toBytes } from "../../store/table-trees.js";
+import { type Cursor, treeKeyBytesMax } from "../../store/tree.js";
 
 const u32Span = 2 ** 32;
 
-/** A key of at most 512 bytes in memory of its own. */
+/** A key in memory of its own, which is made for a short one and replaced when there is a longer one. */
 export class KeyBuffer {
-  readonly bytes = new Uint8Array(512);
-  readonly view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array = new Uint8Array(shortKeyBytes);
+  view = new DataView(this.bytes.buffer);
   length = 0;
 
   take(cursor: Cursor): void {
+    const { keyLength } = cursor;
+    if (keyLength > this.bytes.length) this.#grow();
     this.length = cursor.keyInto(this.bytes);
   }
 
+  /** What was in it is not kept. */
+  #grow(): void {
+    this.bytes = new Uint8Array(treeKeyBytesMax);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** There is room for a position behind it. */
   set(source: Uint8Array, length: number): void {
+    if (length + toBytes > this.bytes.length) this.#grow();
     for (let at = 0; at < length; at++) this.bytes[at] = source[at];
     this.length = length;
   }
@@ -42,5 +52,5 @@ export function setPosition(key: KeyBuffer, to: number): void {
   key.view.setUint32(at + 4, to >>> 0);
 }
 
-/** Behind every key. */
-export const lastKey = new Uint8Array(512).fill(0xff);
+/** Behind every key: no tenant has such a number. */
+export const lastKey = new Uint8Array(8).fill(0xff);

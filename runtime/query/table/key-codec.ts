@@ -18,7 +18,15 @@
  * All bytes of a descending column are inverted, but for the marker, which alone says where NULLs go. Keys are not decoded: rows hold their
  * values.
  */
-import { itemAt, itemBytesMax, TableKey } from "../../store/table-trees.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import {
+  itemAt,
+  itemBytesMax,
+  keyBytesMax,
+  rowKeyDigestBytes,
+  shortKeyBytes,
+  TableKey,
+} from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
@@ -46,7 +54,11 @@ export interface KeyColumn {
 
 const markerValue = 1;
 /** Room behind the limit, so that a key that is too long is noticed behind its end and not before. */
-const scratchBytes = itemBytesMax + 64;
+const roomBehind = 64;
+assert(roomBehind >= rowKeyDigestBytes, "a digest fits behind the longest key");
+
+/** There is no room for what comes next of a key. What went before is there, for a bound. */
+class KeyOverflow extends Error {}
 
 interface Column {
   readonly storage: Storage;
@@ -58,18 +70,31 @@ interface Column {
 /** Encodes keys of one list of columns. What it returns is overwritten by the next call. */
 export class KeyCodec {
   readonly #columns: readonly Column[];
-  /** Room for the head of a tree's key, then the key. */
-  readonly #whole = new Uint8Array(itemAt + scratchBytes);
-  readonly #bytes = this.#whole.subarray(itemAt);
-  readonly #view = new DataView(this.#whole.buffer, itemAt);
+  /** Room for the head of a tree's key, then the key: for a short one, until there is a longer one. */
+  #whole = new Uint8Array(shortKeyBytes);
+  #bytes = this.#whole.subarray(itemAt);
+  #view = new DataView(this.#whole.buffer, itemAt);
   #at = 0;
+  /** Whether the key that was encoded last ends with its tail, and not with a digest of it. */
+  isTailWhole = true;
   // Keys of one table are mostly of one length: a view of it is made once.
   #key = this.#bytes.subarray(0, 0);
   #treeKey = this.#whole.subarray(0, itemAt);
   #tenant = 0;
   #object = 0;
 
-  constructor(columns: readonly KeyColumn[]) {
+  readonly #given: readonly KeyColumn[];
+  readonly #name: string;
+  readonly #bytesMax: number;
+
+  /**
+   * @param name of the index that its keys are of, for errors
+   * @param bytesMax of a key; keys that are only compared with each other may be of any length
+   */
+  constructor(columns: readonly KeyColumn[], name = "", bytesMax: number = keyBytesMax) {
+    this.#given = columns;
+    this.#name = name;
+    this.#bytesMax = bytesMax;
     this.#columns = columns.map(({ type, isDescending, nullsFirst }) => {
       const storage = storageOf(type);
       assert(storage !== null, "a key's columns are of types that are stored");
@@ -85,9 +110,25 @@ export class KeyCodec {
   /**
    * The key of a list of values, or of the first columns' values. Throws 54000 when it is too long.
    *
-   * @param tail bytes that follow the last column: a row key
+   * @param tail bytes that follow the last column, a row key: it, or where both have no room its digest
    */
   encode(values: readonly Datum[], tail: Uint8Array | null = null): Uint8Array {
+    try {
+      this.#encode(values);
+    } catch (error) {
+      if (!(error instanceof KeyOverflow)) throw error;
+      throw tooLong(this.#sizeOf(values), this.#name);
+    }
+    if (this.#at > this.#bytesMax) throw tooLong(this.#at, this.#name);
+    if (tail !== null) {
+      this.isTailWhole = this.#at + tail.length <= this.#bytesMax;
+      this.#raw(this.isTailWhole ? tail : sha256(tail));
+    }
+    if (this.#key.length !== this.#at) this.#key = this.#bytes.subarray(0, this.#at);
+    return this.#key;
+  }
+
+  #encode(values: readonly Datum[]): void {
     assert(values.length <= this.#columns.length, "a key has no more values than columns");
     this.#at = 0;
     for (let index = 0; index < values.length; index++) {
@@ -99,15 +140,24 @@ export class KeyCodec {
       }
       this.#u8(markerValue);
       const from = this.#at;
-      this.#value(column.storage, column.isText, value);
-      if (column.isDescending) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
+      try {
+        this.#value(column.storage, column.isText, value);
+      } finally {
+        // Also of what there was room for: it is a bound.
+        if (column.isDescending) this.#invert(from);
+      }
     }
-    if (tail !== null) {
-      this.#raw(tail);
-    }
-    if (this.#at > itemBytesMax) throw tooLong();
-    if (this.#key.length !== this.#at) this.#key = this.#bytes.subarray(0, this.#at);
-    return this.#key;
+  }
+
+  #invert(from: number): void {
+    for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
+  }
+
+  /** How long a key would be for which there is no room. */
+  #sizeOf(values: readonly Datum[]): number {
+    const codec = new KeyCodec(this.#given, "", Number.MAX_SAFE_INTEGER);
+    codec.#encode(values);
+    return codec.#at;
   }
 
   /** The key that was encoded last, as an item of an object in the trees. Overwritten, as that is, by the next call of either. */
@@ -126,15 +176,29 @@ export class KeyCodec {
   /** A bound of a search. One that is too long for a key is cut: every key there is comes before or behind it all the same. */
   encodeBound(values: readonly Datum[]): Uint8Array {
     try {
-      return this.encode(values);
+      this.#encode(values);
     } catch (error) {
-      if (!(error instanceof SqlError)) throw error;
-      return this.#bytes.subarray(0, Math.min(this.#at, itemBytesMax));
+      if (!(error instanceof SqlError || error instanceof KeyOverflow)) throw error;
     }
+    const length = Math.min(this.#at, this.#bytesMax);
+    if (this.#key.length !== length) this.#key = this.#bytes.subarray(0, length);
+    return this.#key;
   }
 
   #room(count: number): void {
-    if (this.#at + count > scratchBytes) throw tooLong();
+    if (this.#at + count > this.#bytes.length) this.#grow(this.#at + count);
+  }
+
+  #grow(needed: number): void {
+    const most = this.#bytesMax + roomBehind;
+    if (needed > most) throw new KeyOverflow("a key is longer than keys may be");
+    const whole = new Uint8Array(itemAt + Math.min(most, Math.max(keyBytesMax + roomBehind, 2 * needed)));
+    whole.set(this.#whole);
+    this.#whole = whole;
+    this.#bytes = whole.subarray(itemAt);
+    this.#view = new DataView(whole.buffer, itemAt);
+    this.#key = this.#bytes.subarray(0, 0);
+    this.#treeKey = whole.subarray(0, itemAt);
   }
 
   #raw(bytes: Uint8Array): void {
@@ -282,16 +346,10 @@ export class KeyCodec {
   }
 
   #text(value: string): void {
-    if (value.length > itemBytesMax) {
-      // Its beginning is left there, for a bound.
-      const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#at));
-      this.#at += written;
-      throw tooLong();
-    }
+    this.#roomForText(value, value.length + 1);
     const bytes = this.#bytes;
     let at = this.#at;
     let index = 0;
-    this.#room(value.length + 1);
     for (; index < value.length; index++) {
       const code = value.charCodeAt(index);
       if (code >= 0x80 || code === 0) break;
@@ -299,12 +357,23 @@ export class KeyCodec {
     }
     if (index < value.length) {
       const encoded = encoder.encode(value);
-      this.#room(encoded.length + 1);
-      bytes.set(encoded, this.#at);
+      this.#roomForText(value, encoded.length + 1);
+      this.#bytes.set(encoded, this.#at);
       at = this.#at + encoded.length;
     }
-    bytes[at] = 0;
+    this.#bytes[at] = 0;
     this.#at = at + 1;
+  }
+
+  /** Room for a whole text. Where there is none its beginning is left there, for a bound. */
+  #roomForText(value: string, count: number): void {
+    if (this.#at + count <= this.#bytes.length) return;
+    const most = this.#bytesMax + roomBehind;
+    if (this.#at + count > most) {
+      if (this.#bytes.length < most) this.#grow(most);
+      this.#at += encoder.encodeInto(value, this.#bytes.subarray(this.#at)).written;
+    }
+    this.#grow(this.#at + count);
   }
 
   #bytea(value: Uint8Array): void {
@@ -334,13 +403,16 @@ export class KeyCodec {
     while (digits.charCodeAt(to - 1) === 48) to -= 1;
     // 0.d1d2d3… × 10^exponent; equal values have equal digits and exponents, whatever their scale.
     this.#u32(digits.length - scale + 0x8000_0000);
-    for (let at = 0; at < to; at += 2) {
-      const high = digits.charCodeAt(at) - 48;
-      const low = at + 1 < to ? digits.charCodeAt(at + 1) - 48 : 0;
-      this.#u8(high * 10 + low + 1);
+    try {
+      for (let at = 0; at < to; at += 2) {
+        const high = digits.charCodeAt(at) - 48;
+        const low = at + 1 < to ? digits.charCodeAt(at + 1) - 48 : 0;
+        this.#u8(high * 10 + low + 1);
+      }
+      this.#u8(0);
+    } finally {
+      if (isNegative) this.#invert(from);
     }
-    this.#u8(0);
-    if (isNegative) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
   }
 
   /** Keys have no room for dimensions between those of two arrays of one. */
@@ -413,9 +485,11 @@ export function trimmed(value: string): string {
   return to === value.length ? value : value.slice(0, to);
 }
 
-export const tooLong = (): SqlError =>
-  new SqlError("54000", `index row size exceeds maximum ${itemBytesMax}`, {
-    hint: "Values larger than the limit cannot be indexed. Consider a function index of an MD5 hash of the value.",
+/** PostgreSQL's error, of the bytes that the key takes here. */
+const tooLong = (bytes: number, index: string): SqlError =>
+  new SqlError("54000", `index row size ${bytes} exceeds btree version 4 maximum ${keyBytesMax} for index "${index}"`, {
+    hint: "Values larger than 1/3 of a buffer page cannot be indexed.\nConsider a function index of an MD5 hash of the value.",
+    constraint: index === "" ? undefined : index,
   });
 
 /**

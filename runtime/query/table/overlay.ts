@@ -13,7 +13,7 @@
 import { spaceTrees, tableTree } from "../../store/table-trees.js";
 import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
-import { compareBytes } from "./key-buffer.js";
+import { compareBytes, KeyBuffer } from "./key-buffer.js";
 import type { LoadedEntries } from "./loaded-entries.js";
 import { SortedNames } from "./sorted-names.js";
 
@@ -316,8 +316,7 @@ class OverlayCursor implements Cursor {
   readonly #base: Cursor;
   readonly #overlay: Overlay;
   readonly #tree: number;
-  readonly #baseKey = new Uint8Array(512);
-  #baseKeyLength = 0;
+  readonly #baseKey = new KeyBuffer();
   #hasBase = false;
   /** Place in the overlay's order of the entry at or behind this place in the way of the walk; beyond its ends for none. */
   #index = 0;
@@ -371,7 +370,7 @@ class OverlayCursor implements Cursor {
     assert(this.#changes === this.#overlay.changes, "a cursor is moved only in the version that it was placed in");
     if (direction !== this.#direction) {
       // Both sides stand for the other way: place them anew around the key.
-      const key = this.#own === null ? this.#baseKey.slice(0, this.#baseKeyLength) : this.#own.key;
+      const key = this.#own === null ? this.#baseKey.bytes.slice(0, this.#baseKey.length) : this.#own.key;
       if (!this.#begin(key, direction)) return false;
     }
     this.#stepOver();
@@ -390,13 +389,13 @@ class OverlayCursor implements Cursor {
 
   #hasBothAt(): boolean {
     if (!this.#hasBase || this.#own === null) return false;
-    return compareBytes(this.#own.key, this.#own.key.length, this.#baseKey, this.#baseKeyLength) === 0;
+    return compareBytes(this.#own.key, this.#own.key.length, this.#baseKey.bytes, this.#baseKey.length) === 0;
   }
 
   /** Chooses the side that comes first, passing over what the overlay has removed. */
   #settle(): boolean {
     for (;;) {
-      if (this.#hasBase) this.#baseKeyLength = this.#base.keyInto(this.#baseKey);
+      if (this.#hasBase) this.#baseKey.take(this.#base);
       const own = this.#entry(this.#index);
       if (own === null) {
         this.#own = null;
@@ -404,7 +403,7 @@ class OverlayCursor implements Cursor {
         return this.valid;
       }
       const order = this.#hasBase
-        ? compareBytes(own.key, own.key.length, this.#baseKey, this.#baseKeyLength) * this.#direction
+        ? compareBytes(own.key, own.key.length, this.#baseKey.bytes, this.#baseKey.length) * this.#direction
         : -1;
       if (order > 0) {
         this.#own = null;
@@ -428,12 +427,12 @@ class OverlayCursor implements Cursor {
       target.set(this.#own.key);
       return this.#own.key.length;
     }
-    target.set(this.#baseKey.subarray(0, this.#baseKeyLength));
-    return this.#baseKeyLength;
+    target.set(this.#baseKey.bytes.subarray(0, this.#baseKey.length));
+    return this.#baseKey.length;
   }
 
   get keyLength(): number {
-    return this.#own === null ? this.#baseKeyLength : this.#own.key.length;
+    return this.#own === null ? this.#baseKey.length : this.#own.key.length;
   }
 
   get valueBytes(): Uint8Array {

@@ -6,7 +6,7 @@
 import { pageBytes, pageCapacity } from "../../store/layout.js";
 import { itemAt, TableKey, tableTree } from "../../store/table-trees.js";
 import { type Cursor, type TreeReader, treeInlineValueBytesMax } from "../../store/tree.js";
-import { compareBytes } from "./key-buffer.js";
+import { compareBytes, KeyBuffer } from "./key-buffer.js";
 import { entriesBetween, leavesBetween } from "./rows-between.js";
 
 /** Values that are looked at. */
@@ -50,10 +50,10 @@ const endBytes = 64;
 /** Bytes of pages beside the tree for long values: of all, or of as many as there are by the average of the first. */
 function longBytes(cursor: Cursor, low: Uint8Array, end: Uint8Array, entries: number): number {
   let [sampled, bytes] = [0, 0];
-  const key = new Uint8Array(512);
+  const key = new KeyBuffer();
   for (let more = cursor.seek(low); more; more = cursor.next()) {
-    const length = cursor.keyInto(key);
-    if (compareBytes(key, length, end, end.length) >= 0) break;
+    key.take(cursor);
+    if (compareBytes(key.bytes, key.length, end, end.length) >= 0) break;
     if (sampled === sampleEntries) return (bytes / sampled) * Math.max(sampled, entries);
     sampled += 1;
     const { valueLength } = cursor;

@@ -15,7 +15,7 @@ import type { Oid } from "../types/sql-type.js";
 import type { ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
 import type { ColumnCache } from "./column-cache.js";
 import { behind } from "./key-bounds.js";
-import { compareBytes } from "./key-buffer.js";
+import { compareBytes, KeyBuffer } from "./key-buffer.js";
 import { entriesBetween } from "./rows-between.js";
 import { type TableState, TreeScan, type Watch } from "./tree-scan.js";
 import { isPointInTime, type Versions } from "./version-walk.js";
@@ -142,10 +142,11 @@ export class TreeTableSource implements TableSource {
     const between = high === null ? null : entriesBetween(cursor, low, high);
     // A table is small until it is not, and a plan that is kept may see it grow: so none is taken for smaller than this.
     if (between !== null) return Math.max(smallTableRows, between);
-    const key = new Uint8Array(512);
+    const key = new KeyBuffer();
     let rows = 0;
     for (let more = cursor.seek(low); more && rows < countedRowsMax; more = cursor.next()) {
-      if (high !== null && compareBytes(key, cursor.keyInto(key), high, high.length) >= 0) break;
+      key.take(cursor);
+      if (high !== null && compareBytes(key.bytes, key.length, high, high.length) >= 0) break;
       rows += 1;
     }
     return rows < countedRowsMax ? smallTableRows : largeTableRows;

@@ -11,7 +11,7 @@ import { fromBytes, itemAt, TableKey, tableTree } from "../../store/table-trees.
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
-import { compareBytes } from "../table/key-buffer.js";
+import { compareBytes, KeyBuffer } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import type { StoredRow, TableWriter } from "../write/table-writer.js";
@@ -78,13 +78,13 @@ export class ViewRows {
     const { tenant, reader } = this.#ports;
     const first = this.#key.object(tenant, this.#storage).slice();
     const cursor = reader.cursor(tableTree.rows);
-    const treeKey = new Uint8Array(512);
+    const treeKey = new KeyBuffer();
     for (let isThere = cursor.seek(first); isThere; isThere = cursor.next()) {
-      const length = cursor.keyInto(treeKey);
-      if (!first.every((byte, at) => byte === treeKey[at])) return;
+      treeKey.take(cursor);
+      if (!first.every((byte, at) => byte === treeKey.bytes[at])) return;
       this.work();
       const { valueBytes, valueStart, valueLength } = cursor;
-      told(treeKey.subarray(itemAt, length), valueBytes, valueStart + fromBytes, valueLength - fromBytes);
+      told(treeKey.bytes.subarray(itemAt, treeKey.length), valueBytes, valueStart + fromBytes, valueLength - fromBytes);
     }
   }
 

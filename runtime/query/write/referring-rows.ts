@@ -136,6 +136,8 @@ function keyCodecOf(table: TableDefinition, columns: readonly number[]): KeyCode
       assert(column !== undefined, "a key's column is one of its table's");
       return { type: column.type.oid, isDescending: false, nullsFirst: false };
     }),
+    "",
+    Number.MAX_SAFE_INTEGER,
   );
 }
 

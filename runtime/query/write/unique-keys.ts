@@ -6,6 +6,7 @@ import { TableKey, tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { indexCodecOf } from "../table/index-keys.js";
+import { KeyBuffer } from "../table/key-buffer.js";
 import type { Datum } from "../types/datum.js";
 import { uniqueViolated } from "./constraint-errors.js";
 import type { WritePorts } from "./ports.js";
@@ -20,17 +21,15 @@ export function keyPrefix(tenant: number, index: IndexDefinition, values: readon
 export function isShared({ tenant, reader }: WritePorts, index: IndexDefinition, values: readonly Datum[]): boolean {
   const prefix = keyPrefix(tenant, index, values);
   const cursor = reader.cursor(tableTree.index);
-  const key = new Uint8Array(keyBytesMax);
+  const key = new KeyBuffer();
   let rows = 0;
   for (let isThere = cursor.seek(prefix); isThere && rows < 2; isThere = cursor.next()) {
-    const length = cursor.keyInto(key);
-    if (length < prefix.length || prefix.some((byte, at) => key[at] !== byte)) break;
+    key.take(cursor);
+    if (key.length < prefix.length || prefix.some((byte, at) => key.bytes[at] !== byte)) break;
     rows += 1;
   }
   return rows > 1;
 }
-
-const keyBytesMax = 512;
 
 /** Throws 23505 when more than one row has a key. */
 export function expectUnshared(

@@ -14,7 +14,7 @@ import {
   normalDecimal,
 } from "../../../runtime/query/types/decimal.js";
 import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
-import { TableKey } from "../../../runtime/store/table-trees.js";
+import { keyBytesMax, TableKey } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed } from "../../../runtime/types/assert.js";
 import { evaluationContext } from "../evaluation-context.js";
 import { compareValues, valuesOf } from "./values.js";
@@ -81,12 +81,60 @@ test("a key of several columns has the order of its columns, and a prefix of col
 });
 
 test("a key that is too long is refused with 54000; as a bound it stands where it belongs", (t) => {
-  const codec = new KeyCodec([{ type: typeOid.text, isDescending: false, nullsFirst: false }]);
-  const error = t.throws(() => codec.encode(["x".repeat(600)]));
-  t.is((error as { sqlState?: string }).sqlState, "54000");
-  const bound = codec.encodeBound(["x".repeat(600)]).slice();
+  const codec = new KeyCodec([{ type: typeOid.text, isDescending: false, nullsFirst: false }], "of_x");
+  t.is(codec.encode(["x".repeat(keyBytesMax - 2)]).length, keyBytesMax);
+  for (const length of [keyBytesMax - 1, keyBytesMax + 100, 50_000]) {
+    const error = t.throws(() => codec.encode(["x".repeat(length)]));
+    t.is((error as { sqlState?: string }).sqlState, "54000");
+    t.is(error?.message, `index row size ${length + 2} exceeds btree version 4 maximum 2704 for index "of_x"`);
+  }
+  const bound = codec.encodeBound(["x".repeat(6_000)]).slice();
   t.true(Buffer.compare(bound, codec.encode(["x".repeat(400)])) > 0);
+  t.true(Buffer.compare(bound, codec.encode(["x".repeat(keyBytesMax - 2)])) > 0);
   t.true(Buffer.compare(bound, codec.encode(["y"])) < 0);
+});
+
+test("a bound that has no room stands where it belongs, whichever column it is of and whichever way that goes", (t) => {
+  const texts = fc.tuple(fc.constantFrom("x", "y", "é"), fc.constantFrom(0, 1, 200, 800, 1_300, 2_690, 6_000));
+  const values = fc.tuple(texts, texts).map((both) => both.map(([letter, count]) => letter.repeat(count)));
+  let cut = 0;
+  for (const isDescending of [false, true])
+    for (const of of [typeOid.text, typeOid.bytea]) {
+      const codec = new KeyCodec([
+        { type: typeOid.text, isDescending: false, nullsFirst: false },
+        { type: of, isDescending, nullsFirst: false },
+      ]);
+      const of2 = ([a = "", b = ""]: string[]): Datum[] => [a, of === typeOid.text ? b : new TextEncoder().encode(b)];
+      fc.assert(
+        fc.property(values, values, (key, bound) => {
+          let encoded: Uint8Array;
+          try {
+            encoded = codec.encode(of2(key)).slice();
+          } catch {
+            return;
+          }
+          const at = codec.encodeBound(of2(bound)).slice();
+          const whole = bound.reduce((bytes, text) => bytes + Buffer.byteLength(text) + 3, 0);
+          if (at.length < whole - 6) cut += 1;
+          const order =
+            Buffer.compare(Buffer.from(key[0] ?? ""), Buffer.from(bound[0] ?? "")) ||
+            Buffer.compare(Buffer.from(key[1] ?? ""), Buffer.from(bound[1] ?? "")) * (isDescending ? -1 : 1);
+          t.is(Math.sign(Buffer.compare(encoded, at)), Math.sign(order) + 0);
+        }),
+      );
+    }
+  t.true(cut > 20, `${cut} bounds were cut`);
+});
+
+test("keys that are only compared with each other are not cut", (t) => {
+  const codec = new KeyCodec(
+    [{ type: typeOid.text, isDescending: false, nullsFirst: false }],
+    "",
+    Number.MAX_SAFE_INTEGER,
+  );
+  const one = codec.encodeBound([`${"x".repeat(100_000)}a`]).slice();
+  t.is(one.length, 100_003);
+  t.true(Buffer.compare(one, codec.encodeBound([`${"x".repeat(100_000)}b`])) < 0);
 });
 
 test("a key in the trees is that of its item, whatever tenant, object and length the one before was of", (t) => {

@@ -72,7 +72,7 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
 /** Loads the entries of a run in the order of their keys. The row key of one whose place another row has; null when there is none. */
 function loadRun(run: EntryRun, tenant: number, index: IndexDefinition, target: LoadTarget): Uint8Array | null {
   const key = new TableKey();
-  const content = new Uint8Array(itemBytesMax);
+  const content = new Uint8Array(contentBytesMax);
   const contentView = viewOf(content);
   const { bytes } = run;
   for (const entry of run.sorted()) {
@@ -80,6 +80,7 @@ function loadRun(run: EntryRun, tenant: number, index: IndexDefinition, target: 
     const length = run.endOf(entry) - contentAt;
     for (let at = 0; at < length; at++) content[at] = bytes[contentAt + at] ?? 0;
     const treeKey = key.item(tenant, index.storage, bytes, run.keyOf(entry), contentAt);
+    // No other row has the place of an entry that leads to its row by a digest either.
     const mustBeNew = content[0] === indexContent.rowKeyInContent;
     if (!target.add(tableSpace.index, index.storage, treeKey, mustBeNew, content, contentView, length))
       return content.slice(1, length);
@@ -109,6 +110,9 @@ function* scanned(source: TableSource, table: TableDefinition, { columns }: Inde
     scan.close();
   }
 }
+
+/** A row key, and what says that it is one. */
+const contentBytesMax = 1 + itemBytesMax;
 
 /** What an index has of a row. */
 class IndexKeys {
