@@ -59,15 +59,15 @@ const ownTexts = [
 ];
 const ownSequences = ["sq", "sq2"];
 
-/** One row in each of several tables, so that a half of them would be seen. */
-const spread = (number: number): readonly string[] => [
+/** One row in each of several tables, so that a half of them would be seen. @param index of the session: none waits for another's */
+const spread = (number: number, index: number): readonly string[] => [
   "RESET ROLE",
   "BEGIN",
   `INSERT INTO public.t (id, v) VALUES (${number}, 'all')`,
   `INSERT INTO s1.t (id, v) VALUES (${number}, 'all')`,
   `INSERT INTO public.shared (id, v) VALUES (${number}, 'all')`,
   `INSERT INTO public.refers VALUES (${number})`,
-  "UPDATE s2.t SET w = w + 1",
+  `UPDATE s2.t SET w = w + 1 WHERE id = ${index + 1}`,
 ];
 
 /** Also when the connection ends instead. */
@@ -164,7 +164,7 @@ export class Failovers {
   async #opened(pair: Pair, index: number, history: string[]): Promise<number | null> {
     this.#number += 1;
     await both(pair, "ROLLBACK");
-    for (const step of spread(this.#number)) {
+    for (const step of spread(this.#number, index)) {
       const answers = await ask(pair, step, patienceMs);
       history.push(`${index}> ${step};  -- ${answers.map(saidBy).join(" | ")}`);
       if (answers.every(({ kind }) => kind === "rows")) continue;
