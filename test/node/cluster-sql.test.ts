@@ -192,11 +192,18 @@ async function changeAndLook(t: ExecutionContext, changing: pg.Client, looking: 
 }
 
 test.serial("a membership that was revoked at one node is gone for the next statement at each", async (t) => {
-  const [a, b] = await Promise.all([client(0), client(1)]);
-  for (const name of ["early", "late"]) {
-    await a.query(`CREATE ROLE ${name}`);
-    t.is(await codeOf(b.query(`SET ROLE ${name}`)), "", "a role that was made at one node is known at each");
-    await b.query("RESET ROLE");
+  const [a, b, c] = await Promise.all([client(0), client(1), client(2)]);
+  for (const [index, making] of [a, b, c].entries()) {
+    for (const other of [a, b, c]) await other.query("SELECT 1");
+    await making.query(`CREATE ROLE early_${index}`);
+    for (const other of [a, b, c]) {
+      t.is(
+        await codeOf(other.query(`SET ROLE early_${index}`)),
+        "",
+        "a role that was made at one node is known at each",
+      );
+      await other.query("RESET ROLE");
+    }
   }
   await a.query("CREATE ROLE readers");
   await a.query("GRANT SELECT ON t TO readers");
@@ -204,7 +211,7 @@ test.serial("a membership that was revoked at one node is gone for the next stat
   const anns = await Promise.all([0, 1, 2].map((index) => client(index, "ann")));
   for (const ann of anns) await ann.query("SET kimberlite.consistency = 'linearizable'");
   for (const [index, ann] of anns.entries()) await changeAndLook(t, index === 0 ? b : a, ann);
-  await Promise.all([a, b, ...anns].map((each) => each.end()));
+  await Promise.all([a, b, c, ...anns].map((each) => each.end()));
 });
 
 test.serial(
