@@ -1,5 +1,6 @@
 /**
- * Cursors with WHERE CURRENT OF, COPY … WHERE, schemas with their elements, materialized views, generated columns and ON CONFLICT through views,
+ * Cursors with WHERE CURRENT OF, COPY … WHERE, schemas with their elements, materialized views, generated columns, ON CONFLICT through views and
+ * keys that older programs do not take,
  * each asked for at another of three nodes: all of them say the same, also when the one that led has been killed, and when it is back.
  */
 import test, { type ExecutionContext } from "ava";
@@ -27,6 +28,8 @@ const questions = [
   "SELECT * FROM ward.grown ORDER BY name",
   "SELECT * FROM ward.loads ORDER BY ward",
   "SELECT * FROM ward.later ORDER BY n",
+  "SELECT n, length(k), md5(k) FROM ward.letters ORDER BY k",
+  "SELECT n FROM ward.letters ORDER BY k DESC, n LIMIT 3",
   "SELECT table_name, is_updatable, check_option FROM information_schema.views WHERE table_schema = 'ward' ORDER BY 1",
   "SELECT relname, relkind, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'ward'::regnamespace ORDER BY 1",
   "SELECT matviewname, mode, ispopulated, position FROM kimberlite.materialized_views ORDER BY 1",
@@ -79,6 +82,8 @@ async function change(t: ExecutionContext, client: PostgresClient, first: number
   t.is(light.kind === "failed" ? light.sqlState : "", "44000");
   const given = await client.query(`UPDATE ward.patients SET twice = 1`);
   t.is(given.kind === "failed" ? given.sqlState : "", "428C9");
+  const letters = `INSERT INTO ward.letters SELECT i || repeat('letter', 445), i FROM generate_series(${first}, ${first + 9}) i`;
+  await client.rows(letters);
   await client.rows("REFRESH MATERIALIZED VIEW ward.later");
 }
 
@@ -93,6 +98,8 @@ test("newer SQL says the same on all three replicas, also when the leader is kil
        CREATE TABLE patients (id int PRIMARY KEY, name text NOT NULL, weight numeric CHECK (weight > 0), ward text,
          twice numeric GENERATED ALWAYS AS (weight * 2) STORED, label text GENERATED ALWAYS AS (upper(name)) STORED)
        CREATE INDEX ON patients (ward, twice)
+       CREATE TABLE letters (k text PRIMARY KEY, n int)
+       CREATE INDEX ON letters (k DESC, n)
        CREATE VIEW heavy AS SELECT id, name, weight, ward, twice FROM patients WHERE weight > 5 WITH CHECK OPTION
        CREATE VIEW grown AS SELECT name, twice FROM heavy
        CREATE SEQUENCE numbers START 5`,
