@@ -190,3 +190,30 @@ test("while a replica may not take them, keys of more than 492 bytes are refused
     session.rollback();
   }
 });
+
+test("a key that is too long is refused as PostgreSQL refuses it, by the index and the table that it is of", (t) => {
+  const session = new ShardRig().session();
+  session.rows("CREATE TABLE t (k text PRIMARY KEY, n int)");
+  session.rows("CREATE TABLE u (id int PRIMARY KEY, v text)");
+  session.rows("CREATE INDEX u_v ON u (v)");
+  session.rows("INSERT INTO u SELECT i, repeat('x', 2702) FROM generate_series(1, 20) i");
+  const long = "y".repeat(3_000);
+  const of = (index: string): string => `index row size 3002 exceeds btree version 4 maximum 2704 for index "${index}"`;
+  const refused = [
+    ["t_pkey", `INSERT INTO t VALUES ('${long}', 1)`],
+    ["t_pkey", `INSERT INTO t SELECT '${long}', i FROM generate_series(1, 20) i`],
+    ["t_pkey", `INSERT INTO t VALUES ('a', 1), ('${long}', 2)`],
+    ["u_v", `INSERT INTO u VALUES (30, '${long}')`],
+    ["u_v", `UPDATE u SET v = '${long}' WHERE id = 3`],
+    ["u_v", `UPDATE u SET v = '${long}'`],
+    ["u_id", `CREATE INDEX u_id ON u ((CASE WHEN id = 7 THEN '${long}' END))`],
+  ] as const;
+  for (const [index, text] of refused) {
+    t.like(session.run(text), { kind: "error", sqlState: "54000", message: of(index) });
+    session.begin();
+    t.like(session.run(text), { kind: "error", sqlState: "54000", message: of(index) });
+    session.rollback();
+  }
+  t.deepEqual(session.rows("SELECT count(*) FROM t"), [["0"]]);
+  t.deepEqual(session.rows("SELECT count(*), sum(length(v)) FROM u"), [["20", String(20 * 2_702)]]);
+});

@@ -7,6 +7,7 @@ import { type BoundModification, isBoundModification } from "../../../runtime/qu
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
+import { KeyTooLong } from "../../../runtime/query/table/key-codec.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
 import type { ProgramRun, WriteProgram } from "../../../runtime/query/write/program/program.js";
@@ -101,7 +102,7 @@ export class StatementPrograms {
       });
       const returned = returnedOf(planned, request, context);
       const { itemBytes } = host.limits;
-      const rows = program.run({
+      const rows = runOf(program, {
         state,
         tenant,
         frame: { row: [], parameters: readParameters(request.parameters, planned.bound, context), context },
@@ -166,13 +167,13 @@ export class StatementPrograms {
     if (program.input === "plan") return this.#loadPlan(parts, planned, program);
     const parameters = readParameters(request.parameters, planned.bound, context);
     if (isLoad && program.isLoad) {
-      return this.#load(parts, (run) => program.run({ ...run, frame: { row: [], parameters, context } }));
+      return this.#load(parts, (run) => runOf(program, { ...run, frame: { row: [], parameters, context } }));
     }
     const mark = overlay.mark();
     const returned = returnedOf(planned, request, context);
     let rows: number | null = null;
     try {
-      rows = program.run({
+      rows = runOf(program, {
         state: reader,
         tenant: request.tenant,
         frame: { row: [], parameters, context },
@@ -282,12 +283,22 @@ function orElse(run: () => number | null): number | null {
   }
 }
 
+/** Runs a program; null, as for whatever has to be done the general way, for a key that is too long: that way knows whose it is. */
+function runOf(program: WriteProgram, run: ProgramRun): number | null {
+  try {
+    return program.run(run);
+  } catch (error) {
+    if (error instanceof KeyTooLong) return null;
+    throw error;
+  }
+}
+
 /** Runs a program of one row for each row of values; null when one of them has to be done the general way. */
 function runForEach(program: WriteProgram, run: ProgramRun, rows: Iterable<readonly Datum[]>): number | null {
   let count = 0;
   for (const parameters of rows) {
     run.frame.parameters = parameters;
-    const written = program.run(run);
+    const written = runOf(program, run);
     if (written === null) return null;
     count += written;
   }

@@ -117,9 +117,9 @@ export class KeyCodec {
       this.#encode(values);
     } catch (error) {
       if (!(error instanceof KeyOverflow)) throw error;
-      throw tooLong(this.#sizeOf(values), this.#name);
+      throw new KeyTooLong(this.#sizeOf(values), this.#name);
     }
-    if (this.#at > this.#bytesMax) throw tooLong(this.#at, this.#name);
+    if (this.#at > this.#bytesMax) throw new KeyTooLong(this.#at, this.#name);
     if (tail !== null) {
       this.isTailWhole = this.#at + tail.length <= this.#bytesMax;
       this.#raw(this.isTailWhole ? tail : sha256(tail));
@@ -486,11 +486,24 @@ export function trimmed(value: string): string {
 }
 
 /** PostgreSQL's error, of the bytes that the key takes here. */
-const tooLong = (bytes: number, index: string): SqlError =>
-  new SqlError("54000", `index row size ${bytes} exceeds btree version 4 maximum ${keyBytesMax} for index "${index}"`, {
-    hint: "Values larger than 1/3 of a buffer page cannot be indexed.\nConsider a function index of an MD5 hash of the value.",
-    constraint: index === "" ? undefined : index,
-  });
+export class KeyTooLong extends SqlError {
+  constructor(bytes: number, index: string) {
+    super("54000", `index row size ${bytes} exceeds btree version 4 maximum ${keyBytesMax} for index "${index}"`, {
+      hint: "Values larger than 1/3 of a buffer page cannot be indexed.\nConsider a function index of an MD5 hash of the value.",
+      constraint: index === "" ? undefined : index,
+    });
+  }
+}
+
+/** What `make` makes of keys; the error of one that is too long says whose table it is. */
+export function keyOfTable<Made>(schemaOf: () => string, table: string, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof KeyTooLong)) throw error;
+    throw new SqlError(error.sqlState, error.message, { ...error.fields, schema: schemaOf(), table });
+  }
+}
 
 /**
  * Changes a prefix of keys into the first key behind all that begin with it. Answers the length of what is left: 0 when there is no such key.

@@ -19,6 +19,7 @@ import {
   rowNumberKey,
 } from "../table/index-keys.js";
 import { compareBytes } from "../table/key-buffer.js";
+import { keyOfTable } from "../table/key-codec.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import {
@@ -176,9 +177,12 @@ export class TableWriter {
   #keyOf(values: readonly Datum[]): Uint8Array {
     const { keyColumns } = this.table;
     assert(keyColumns.length > 0, "only rows with a primary key are keyed by their values");
-    return rowKeyCodecOf(this.table)
-      .encode(keyColumns.map((number) => values[number - 1] ?? null))
-      .slice();
+    const keyValues = keyColumns.map((number) => values[number - 1] ?? null);
+    return this.#named(() => rowKeyCodecOf(this.table).encode(keyValues)).slice();
+  }
+
+  #named<Made>(make: () => Made): Made {
+    return keyOfTable(() => this.#ports.schemaName(this.table), this.table.name, make);
   }
 
   #rowTreeKey(rowKey: Uint8Array): Uint8Array {
@@ -209,7 +213,7 @@ export class TableWriter {
         if (predicate !== null && predicate(row) !== true) continue;
         keyValues = keys.map((key) => key(row));
       } else keyValues = columns.map((number) => values[number - 1] ?? null);
-      const { item, content, mustBeUnique } = indexEntryView(index, keyValues, rowKey);
+      const { item, content, mustBeUnique } = this.#named(() => indexEntryView(index, keyValues, rowKey));
       const key = this.#key.item(this.#ports.tenant, index.storage, item).slice();
       const isShareable = index.isDeferrable === true && isUniqueKey(index, keyValues);
       placed.push({ index, key, content, mustBeUnique, isShareable, values: keyValues });

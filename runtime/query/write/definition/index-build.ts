@@ -7,6 +7,7 @@ import { readAt } from "../../execute/vector.js";
 import type { KeyRange, TableSource } from "../../table/access.js";
 import { indexContent, indexEntryView, isUniqueKey } from "../../table/index-keys.js";
 import { compareBytes } from "../../table/key-buffer.js";
+import { keyOfTable } from "../../table/key-codec.js";
 import { nameOfKey } from "../../table/overlay.js";
 import { viewOf } from "../../types/bytes.js";
 import type { Datum } from "../../types/datum.js";
@@ -50,6 +51,7 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
     full.clear();
   };
   const seen = index.isDeferrable === true ? new Set<string>() : null;
+  const named = <Made>(make: () => Made): Made => keyOfTable(() => write.schemaName(table), table.name, make);
   const run = new EntryRun();
   let rows = 0;
   for (const { key, values } of rowsOf({ from: null, to: null })) {
@@ -61,7 +63,7 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
       const name = nameOfKey(keyPrefix(ports.tenant, index, keyValues));
       if (seen.size === seen.add(name).size) throw keys.duplicated(keyValues);
     }
-    const { item, content } = indexEntryView(index, keyValues, key);
+    const { item, content } = named(() => indexEntryView(index, keyValues, key));
     if (run.add(item, content)) continue;
     put(run);
     run.add(item, content);
