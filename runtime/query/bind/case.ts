@@ -16,7 +16,8 @@ export function bindCase(expression: CaseExpression, outer: ExpressionContext, b
   const { binder } = context;
   const { location } = expression;
   const subject = expression.subject === null ? null : asText(binder, bind(expression.subject, context));
-  if (subject !== null && isVolatile(subject))
+  // With one branch it is evaluated once, as it should be.
+  if (subject !== null && isVolatile(subject) && expression.branches.length > 1)
     throw notSupported("CASE of a volatile expression", positionOf(location));
   const conditions = expression.branches.map((branch) => {
     const condition = bind(branch.condition, context);

@@ -24,7 +24,7 @@ import {
   Scope,
   type ScopeColumn,
 } from "./scope.js";
-import { ctid, tableOid } from "./system-columns.js";
+import { ctid, rowVersion, tableOid } from "./system-columns.js";
 
 export function bindTable(
   item: TableReference,
@@ -224,7 +224,7 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
   return namedItem(plan, scoped, item.alias, alias, item.location, {
     schema: item.alias === null ? (item.name.schema ?? "pg_catalog") : null,
     table,
-    hidden: certain === undefined ? [] : [tableOid(table, certain, item.location)],
+    hidden: certain === undefined ? [] : [tableOid(table, certain, item.location), rowVersion(certain)],
   });
 }
 

@@ -1,6 +1,7 @@
-/** Columns that every table has beside its own, found by their names and not by `*`: `tableoid` and `ctid`. */
+/** Columns that every table has beside its own, found by their names and not by `*`: `tableoid`, `ctid`, and `xmin` of the system's. */
 import type { MaterializedViewDefinition, TableDefinition } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
+import type { EvaluationContext } from "../functions/context.js";
 import type { ResolvedScalar } from "../functions/registry.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { PlanColumn } from "../plan/plan.js";
@@ -29,6 +30,9 @@ export function tableOid(table: TableDefinition, present: PlanColumn, location: 
   return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
 }
 
+/** Numbers of transactions are positions, of which an xid has 32 bits. */
+const xidModulus = 2 ** 32;
+
 /** The place of a row by its key. */
 const placeOfRow: ResolvedScalar = {
   kind: "scalar",
@@ -47,6 +51,35 @@ const placeOfRow: ResolvedScalar = {
     },
   },
 };
+
+const versionOfRow: ResolvedScalar = {
+  kind: "scalar",
+  oid: 0,
+  name: "xmin",
+  argumentTypes: [sqlType(typeOid.any)],
+  resultType: sqlType(typeOid.xid),
+  volatility: "stable",
+  isStrict: true,
+  evaluator: { arity: 1, call: (_present, context: EvaluationContext) => Math.max(0, context.position) % xidModulus },
+};
+
+/**
+ * `xmin` of a system relation's rows, which are made when they are read: by the transaction of now. Tools that ask what has changed since they
+ * looked last then look again. @param present a column that is never null in its rows
+ */
+export function rowVersion(present: PlanColumn): ScopeColumn {
+  const type = sqlType(typeOid.xid);
+  const column: BoundExpression = { kind: "column", ...present, location: -1 };
+  const expression: BoundExpression = {
+    kind: "call",
+    callee: versionOfRow,
+    arguments: [column],
+    form: "function",
+    type,
+    location: -1,
+  };
+  return { id: present.id, name: "xmin", type, table: 0, column: 0, expression };
+}
 
 /** `ctid`: which of its rows a row is, for those of a table without a primary key. Its other rows are told apart by their keys. */
 export function ctid(

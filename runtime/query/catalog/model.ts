@@ -23,14 +23,27 @@ export const kimberliteSchemaOid: Oid = 13_001;
 
 /** What is there without being made; CREATE EXTENSION says so. */
 export const extensions = [
-  { oid: 13_002, name: "kimberlite", version: "1.0", schema: kimberliteSchemaOid },
-  { oid: 13_003, name: "uuid-ossp", version: "1.1", schema: publicSchemaOid },
-  { oid: 13_004, name: "pgcrypto", version: "1.3", schema: publicSchemaOid },
+  {
+    oid: 13_002,
+    name: "kimberlite",
+    version: "1.0",
+    schema: kimberliteSchemaOid,
+    comment: "time travel, audit and proofs in SQL",
+  },
+  {
+    oid: 13_003,
+    name: "uuid-ossp",
+    version: "1.1",
+    schema: publicSchemaOid,
+    comment: "generate universally unique identifiers (UUIDs)",
+  },
+  { oid: 13_004, name: "pgcrypto", version: "1.3", schema: publicSchemaOid, comment: "cryptographic functions" },
 ] as const satisfies readonly {
   readonly oid: Oid;
   readonly name: string;
   readonly version: string;
   readonly schema: Oid;
+  readonly comment: string;
 }[];
 
 export interface StoredExpression {

@@ -1,6 +1,7 @@
 /** All functions that there are, by their signature. A signature that PostgreSQL does not have, or that is written twice, is an error at start. */
 import { assert } from "../../types/assert.js";
 import type { Implementation } from "./define.js";
+import { accessLists } from "./implementations/access-lists.js";
 import { advisoryLocks } from "./implementations/advisory-locks.js";
 import { collections } from "./implementations/aggregate-collections.js";
 import { statistics } from "./implementations/aggregate-statistics.js";
@@ -10,6 +11,7 @@ import { bitStrings } from "./implementations/bits.js";
 import { byteSizes } from "./implementations/byte-units.js";
 import { byteas } from "./implementations/bytea.js";
 import { comparisons } from "./implementations/comparison.js";
+import { cumulativeStatistics } from "./implementations/cumulative-statistics.js";
 import { dateFields } from "./implementations/date-fields.js";
 import { datesAndTimes } from "./implementations/date-time.js";
 import { enums } from "./implementations/enums.js";
@@ -24,11 +26,13 @@ import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { jsonbPaths } from "./implementations/jsonb-path.js";
+import { logPlaces } from "./implementations/log-places.js";
 import { macAddresses } from "./implementations/mac-address.js";
 import { moneys } from "./implementations/money.js";
 import { notifications } from "./implementations/notifications.js";
 import { numerics } from "./implementations/numeric.js";
 import { objectDefinitions } from "./implementations/object-definitions.js";
+import { objectDescriptions } from "./implementations/object-descriptions.js";
 import { objectNames } from "./implementations/object-names.js";
 import { patterns } from "./implementations/pattern.js";
 import { pgcrypto } from "./implementations/pgcrypto.js";
@@ -61,6 +65,10 @@ function collect(groups: readonly (readonly Implementation[])[]): ReadonlyMap<st
 }
 
 const implementations = collect([
+  accessLists,
+  cumulativeStatistics,
+  logPlaces,
+  objectDescriptions,
   collections,
   statistics,
   sums,

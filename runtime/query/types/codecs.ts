@@ -1,13 +1,14 @@
 /** The codec of each type by its oid. */
 import { notSupported } from "../error.js";
 import { jsonPathCodec } from "../jsonpath/jsonpath.js";
-import { arrayCodec, vectorCodec } from "./array.js";
+import { arrayCodec, arrayOf, vectorCodec } from "./array.js";
 import { bitCodec, varbitCodec } from "./bits.js";
 import { booleanCodec } from "./boolean.js";
 import { byteaCodec } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
 import { dateCodec, timeCodec, timestampCodec, timestamptzCodec } from "./date-time/codecs.js";
 import { timeWithZoneCodec } from "./date-time/time-with-zone.js";
+import type { Value } from "./datum.js";
 import { decimalCodec } from "./decimal.js";
 import { enumCodec } from "./enum.js";
 import { float4Codec, float8Codec } from "./float.js";
@@ -15,6 +16,7 @@ import { cidrCodec, inetCodec } from "./inet-codec.js";
 import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
 import { jsonbCodec, jsonCodec } from "./jsonb.js";
+import { logPlaceCodec } from "./log-place.js";
 import { mac8Codec, macCodec } from "./mac-address.js";
 import { moneyCodec } from "./money.js";
 import { objectNameCodec } from "./object-names.js";
@@ -23,9 +25,23 @@ import { type Oid, typeOid } from "./sql-type.js";
 import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
 import { tidCodec } from "./tid.js";
 import { typeLabel } from "./type-name.js";
-import { elementTypeOf, typeFactsOf } from "./type-table.js";
+import { arrayTypeOf, elementTypeOf, typeFactsOf } from "./type-table.js";
 import { isComposite, isEnum } from "./user-types.js";
 import { uuidCodec } from "./uuid.js";
+
+/** Columns of statistics, in which arrays of any type are: each goes out as one of its own. */
+const anyArrayCodec: TypeCodec = {
+  input: () => {
+    throw notSupported("a value of type anyarray");
+  },
+  output: (value, context) => codecOfArray(value).output(value, context),
+  receive: () => {
+    throw notSupported("a value of type anyarray");
+  },
+  send: (value, context) => codecOfArray(value).send(value, context),
+};
+
+const codecOfArray = (value: Value): TypeCodec => codecOf(arrayTypeOf(arrayOf(value).elementType));
 
 const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.bool, booleanCodec],
@@ -74,6 +90,8 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.aclitem, textCodec],
   [typeOid.pgNodeTree, textCodec],
   [typeOid.xid8, int8Codec],
+  [typeOid.pgLsn, logPlaceCodec],
+  [typeOid.anyarray, anyArrayCodec],
   [typeOid.json, jsonCodec],
   [typeOid.jsonb, jsonbCodec],
   [typeOid.jsonpath, jsonPathCodec],

@@ -2,6 +2,7 @@
  * Order and equality of values, one comparison a type: what ORDER BY, indexes, merge joins and the operators `<`, `=`, … all go by.
  * NULL is not compared here: whoever sorts puts it where it belongs.
  */
+
 import { AssertionFailed } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { arrayOf } from "./array.js";
@@ -13,6 +14,7 @@ import { compareDecimals, decimalOf, decimalText, normalDecimal } from "./decima
 import { compareInets, inetKey, inetOf } from "./inet.js";
 import { compareIntervals, intervalOf, intervalTotal } from "./interval.js";
 import { compareNodes, isObjectNode, nodeOf, nodeText } from "./jsonb.js";
+import { unsignedPlace } from "./log-place.js";
 import { recordOf } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { compareText, textOf, trimEndSpaces } from "./text.js";
@@ -47,6 +49,14 @@ const floats: TypeOrder = {
   compare: byFloat,
   key: (value) => (value === 0 ? 0 : Number.isNaN(value) ? "NaN" : asIs(value)),
 };
+/** Of 64 bits without a sign. */
+const places: TypeOrder = {
+  compare: (a, b) => {
+    const [left, right] = [unsignedPlace(a), unsignedPlace(b)];
+    return left < right ? -1 : left > right ? 1 : 0;
+  },
+  key: asIs,
+};
 const texts: TypeOrder = { compare: byText, key: asIs };
 const inets: TypeOrder = {
   compare: (a, b) => compareInets(inetOf(a), inetOf(b)),
@@ -63,6 +73,9 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.xid, numbers],
   [typeOid.cid, numbers],
   [typeOid.xid8, numbers],
+  [typeOid.pgLsn, places],
+  [typeOid.aclitem, texts],
+  [typeOid.pgNodeTree, texts],
   [typeOid.regproc, numbers],
   [typeOid.regprocedure, numbers],
   [typeOid.regoper, numbers],

@@ -83,6 +83,7 @@ export const typeOid = {
   cstring: 2275,
   regoperator: 2204,
   xid8: 5069,
+  pgLsn: 3220,
   aclitem: 1033,
   pgNodeTree: 194,
   timetzArray: 1270,

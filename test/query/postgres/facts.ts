@@ -42,8 +42,8 @@ const operatorsQuery = `
   order by o.oid`;
 
 const unwanted =
-  "^(hash(?!(text|int[48])(extended)?$|int2$)|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
-  "RI_|pg_event_trigger|pg_ls_|pg_read_|pg_copy_|pg_create_|pg_drop_|pg_wal|pg_current_wal|pg_last_|pg_control|pg_get_(multixact|shmem|" +
+  "^(hash(?!(text|int[48])(extended)?$|int2$)|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_(?!get_|clear_|reset)|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
+  "RI_|pg_event_trigger|pg_ls_|pg_read_|pg_copy_|pg_create_|pg_drop_|pg_walfile|pg_wal_replay_(pause|resume)|pg_get_(multixact|shmem|" +
   "publication|replication|backend_memory|catalog_foreign|wal)|pg_(hba|ident)_file|pg_show_(all_file|replication)|ts_|tsvector|fmgr_|" +
   "postgresql_fdw|plpgsql|pg_backup|pg_extension|pg_import|pg_rotate|pg_safe_snap|pg_isolation|pg_promote|pg_log_|pg_nextoid|pg_stop_making|" +
   "currtid|xml|.*range_subdiff|.*_combine$|.*_accum$|.*_accum_inv$|.*_hash(_extended)?$|.*(sel|joinsel|_support|sortsupport)$|in_range)";
@@ -85,6 +85,10 @@ const relations = `
   pg_seclabels pg_shseclabel pg_transform pg_init_privs pg_prepared_xacts pg_cursors pg_prepared_statements pg_largeobject_metadata
   pg_db_role_setting pg_stat_activity pg_stat_database pg_stat_all_tables pg_stat_user_tables pg_stat_sys_tables pg_statio_all_tables
   pg_statio_user_tables pg_stat_all_indexes pg_stat_user_indexes pg_stat_ssl pg_stat_gssapi pg_stat_bgwriter
+  pg_stat_archiver pg_stat_wal pg_stat_slru pg_stat_database_conflicts pg_stat_sys_indexes pg_statio_all_indexes pg_statio_user_indexes
+  pg_statio_sys_tables pg_statio_sys_indexes pg_statio_all_sequences pg_statio_user_sequences pg_statio_sys_sequences
+  pg_stat_subscription_stats pg_stat_replication_slots pg_stat_recovery_prefetch pg_available_extension_versions pg_hba_file_rules
+  pg_ident_file_mappings pg_file_settings pg_config pg_shmem_allocations pg_backend_memory_contexts
   pg_parameter_acl pg_statistic pg_stats pg_statistic_ext_data pg_stats_ext pg_stats_ext_exprs pg_largeobject pg_replication_slots
   pg_replication_origin pg_stat_replication pg_stat_wal_receiver pg_stat_subscription pg_stat_progress_vacuum pg_stat_progress_analyze
   pg_stat_progress_create_index pg_stat_progress_cluster pg_stat_progress_copy pg_stat_progress_basebackup pg_stat_user_functions
@@ -101,7 +105,7 @@ const relationsQuery = `
   select c.oid || ' ' || n.nspname || '.' || c.relname || ' ' || c.relkind::text || ' ' || (
     select string_agg(a.attname || ':' || coalesce(s.typname, b.typname, case when t.typcategory = 'A' then '_text' else 'text' end)
       || case when a.attnotnull then '!' else '' end, ' ' order by a.attnum)
-    from pg_attribute a join pg_type t on t.oid = a.atttypid left join sup s on s.oid = a.atttypid and t.typtype <> 'p'
+    from pg_attribute a join pg_type t on t.oid = a.atttypid left join sup s on s.oid = a.atttypid
       left join sup b on b.oid = t.typbasetype and t.typtype = 'd'
     where a.attrelid = c.oid and a.attnum > 0)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace

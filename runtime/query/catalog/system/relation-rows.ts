@@ -1,20 +1,15 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
 
 import { indexColumnNames } from "../../bind/names.js";
-import { allProcedures } from "../../functions/procedures.js";
-import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { SqlArray, vectorOf } from "../../types/array.js";
-import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { numberInOid } from "../../types/user-types.js";
 import { collationOf, keyCollation } from "../collation.js";
 import {
   type ColumnDefinition,
-  extensions,
   type ForeignKeyAction,
   type IndexDefinition,
-  kimberliteSchemaOid,
   primaryKeyOf,
   type Relation,
   rowsOfObject,
@@ -26,16 +21,10 @@ import { aclArray } from "./acl-array.js";
 import { columnName, columnsIn, constraintsOf, indexText } from "./definitions.js";
 import { type ExpressionWorld, nodeTree, valueOf } from "./expression-world.js";
 import { keyClassOf } from "./operator-classes.js";
-import { systemRelationByOid, systemRelations } from "./relations.js";
+import { systemRelations } from "./relations.js";
 import { sequenceColumns } from "./sequence-table.js";
 import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
 
-const classOid = 1_259;
-const namespaceClassOid = 2_615;
-const extensionClassOid = 3_079;
-const procedureClassOid = 1_255;
-const typeClassOid = 1_247;
-/** Of the extension that the schema `kimberlite` is said to be of, so that `pg_dump` knows it for a part of the server. */
 const heapAccess = 2;
 const treeAccess = 403;
 
@@ -359,7 +348,7 @@ export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
   }
 }
 
-function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number[]): Oid {
+export function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number[]): Oid {
   const table = world.table(oid);
   if (table === null) return 0;
   for (const constraint of table.constraints)
@@ -370,90 +359,6 @@ function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number
     )
       return constraint.index;
   return 0;
-}
-
-/** Sequences that go with their columns, what defaults draw from, what views read, and what the extension `kimberlite` brings. */
-export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
-  for (const { oid, base } of world.domains()) {
-    const refobjid = base.domain ?? base.oid;
-    if (world.userType(refobjid) !== null)
-      yield { classid: typeClassOid, objid: oid, refclassid: typeClassOid, refobjid, deptype: "n" };
-  }
-  for (const { oid, attributes } of world.composites())
-    for (const { number, type } of attributes)
-      if (world.userType(type.oid) !== null)
-        yield {
-          classid: classOid,
-          objid: numberInOid(oid),
-          objsubid: number,
-          refclassid: typeClassOid,
-          refobjid: type.oid,
-          deptype: "n",
-        };
-  for (const sequence of world.sequences()) {
-    if (sequence.ownerTable === 0) continue;
-    const table = world.table(sequence.ownerTable);
-    const column = table?.columns.find(({ number }) => number === sequence.ownerColumn);
-    const isIdentity = column !== undefined && column.identity !== null;
-    yield {
-      classid: classOid,
-      objid: sequence.oid,
-      refclassid: classOid,
-      refobjid: sequence.ownerTable,
-      refobjsubid: sequence.ownerColumn,
-      deptype: isIdentity ? "i" : "a",
-    };
-    if (!isIdentity)
-      yield {
-        classid: 2_604,
-        objid: defaultOid(sequence.ownerTable, sequence.ownerColumn),
-        refclassid: classOid,
-        refobjid: sequence.oid,
-        deptype: "n",
-      };
-  }
-  for (const table of world.tables())
-    for (const column of table.columns) {
-      if (column.default === null || column.isDropped || column.sequence !== 0) continue;
-      for (const name of sequencesDrawn(column.default.syntax)) {
-        const sequence = /^\d+$/u.test(name)
-          ? world.relation(Number(name))
-          : world.relationNamed(readQualifiedName(name));
-        if (sequence?.kind !== "sequence") continue;
-        const objid = defaultOid(table.oid, column.number);
-        yield { classid: 2_604, objid, refclassid: classOid, refobjid: sequence.oid, deptype: "n" };
-      }
-    }
-  for (const view of [...world.views(), ...world.materializedViews()]) {
-    const read = new Set(
-      [...tablesRead(view.query.syntax)].map(
-        ({ schema, name }) => world.relationNamed(schema === null ? [name] : [schema, name])?.oid,
-      ),
-    );
-    for (const oid of read)
-      if (oid !== undefined && systemRelationByOid(oid) === null)
-        yield { classid: classOid, objid: view.oid, refclassid: classOid, refobjid: oid, deptype: "n" };
-  }
-  const [kimberlite, uuids] = extensions;
-  const brought = { refclassid: extensionClassOid, refobjid: kimberlite.oid, deptype: "e" };
-  for (const { oid, schema } of allProcedures) {
-    if (schema === "public")
-      yield {
-        classid: procedureClassOid,
-        objid: oid,
-        refclassid: extensionClassOid,
-        refobjid: uuids.oid,
-        deptype: "e",
-      };
-  }
-  yield { classid: namespaceClassOid, objid: kimberliteSchemaOid, ...brought };
-  for (const { schema, definition } of systemRelations)
-    if (schema === "kimberlite") yield { classid: classOid, objid: definition.oid, ...brought };
-  for (const { table, constraint } of constraintsOf(world)) {
-    if (constraint.kind === "primaryKey" || constraint.kind === "unique")
-      yield { classid: classOid, objid: constraint.index, refclassid: 2_606, refobjid: constraint.oid, deptype: "i" };
-    yield { classid: 2_606, objid: constraint.oid, refclassid: classOid, refobjid: table.oid, deptype: "a" };
-  }
 }
 
 export function* tableViewRows(world: CatalogWorld): Iterable<SystemRow> {
@@ -511,19 +416,6 @@ export function* indexViewRows(world: ExpressionWorld): Iterable<SystemRow> {
       tablename: table.name,
       indexname: index.name,
       indexdef: indexText(index, table, world, false),
-    };
-  }
-}
-
-export function* extensionRows(): Iterable<SystemRow> {
-  for (const { oid, name, version, schema } of extensions) {
-    yield {
-      oid,
-      extname: name,
-      extowner: bootstrapRole,
-      extnamespace: schema,
-      extrelocatable: name !== "kimberlite",
-      extversion: version,
     };
   }
 }

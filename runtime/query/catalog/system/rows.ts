@@ -5,7 +5,9 @@ import type { Datum } from "../../types/datum.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, TableDefinition } from "../model.js";
 import { descriptionRows } from "./comments.js";
+import { dependRows } from "./depend-rows.js";
 import { ExpressionWorld } from "./expression-world.js";
+import * as extension from "./extension-rows.js";
 import * as information from "./information-schema.js";
 import * as language from "./language-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
@@ -40,8 +42,10 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_attrdef": relation.defaultRows,
   "pg_catalog.pg_index": relation.indexRows,
   "pg_catalog.pg_constraint": relation.constraintRows,
-  "pg_catalog.pg_depend": relation.dependRows,
-  "pg_catalog.pg_extension": relation.extensionRows,
+  "pg_catalog.pg_depend": dependRows,
+  "pg_catalog.pg_extension": fixed(extension.extensionRows),
+  "pg_catalog.pg_available_extensions": fixed(extension.availableExtensionRows),
+  "pg_catalog.pg_available_extension_versions": fixed(extension.availableVersionRows),
   "pg_catalog.pg_description": descriptionRows,
   "pg_catalog.pg_sequence": sequence.sequenceRows,
   "pg_catalog.pg_sequences": sequence.sequenceViewRows,
@@ -81,12 +85,19 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_stat_gssapi": ofSession(session.gssapiRows),
   // One row, of which nothing is counted.
   "pg_catalog.pg_stat_bgwriter": fixed(() => [{}]),
+  "pg_catalog.pg_stat_archiver": fixed(() => [{}]),
+  "pg_catalog.pg_stat_wal": fixed(() => [{}]),
   "pg_catalog.pg_stat_database": ofSession(statistics.databaseStatisticsRows),
   "pg_catalog.pg_stat_all_tables": statistics.allTableRows,
   "pg_catalog.pg_stat_sys_tables": statistics.systemTableRows,
   "pg_catalog.pg_stat_user_tables": statistics.userTableRows,
   "pg_catalog.pg_statio_all_tables": statistics.allTableRows,
+  "pg_catalog.pg_statio_sys_tables": statistics.systemTableRows,
   "pg_catalog.pg_statio_user_tables": statistics.userTableRows,
+  "pg_catalog.pg_statio_all_indexes": statistics.indexRows,
+  "pg_catalog.pg_statio_user_indexes": statistics.indexRows,
+  "pg_catalog.pg_statio_all_sequences": statistics.sequenceRows,
+  "pg_catalog.pg_statio_user_sequences": statistics.sequenceRows,
   "pg_catalog.pg_stat_all_indexes": statistics.indexRows,
   "pg_catalog.pg_stat_user_indexes": statistics.indexRows,
   "information_schema.columns": ofDatabase(information.columnRows),

@@ -4,6 +4,7 @@
  */
 import type { EvaluationContext } from "../../functions/context.js";
 import { rowsOfObject, type TableDefinition } from "../model.js";
+import { databasesOf } from "../session-facts.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
@@ -40,6 +41,13 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       yield { ...tableRow(world, table), indexrelid: index.oid, indexrelname: index.name };
 }
 
-export function databaseStatisticsRows(context: EvaluationContext): Iterable<SystemRow> {
-  return [{ datid: context.databaseOid, datname: context.database }];
+export function* sequenceRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid, name, schema } of world.sequences())
+    yield { relid: oid, schemaname: world.schemaName(schema), relname: name };
+}
+
+export function* databaseStatisticsRows(context: EvaluationContext): Iterable<SystemRow> {
+  yield { datid: context.databaseOid, datname: context.database };
+  for (const { oid, name } of databasesOf((of) => context.session.setting(of)))
+    if (oid !== context.databaseOid) yield { datid: oid, datname: name };
 }

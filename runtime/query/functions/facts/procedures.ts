@@ -449,6 +449,7 @@ export const procedureFacts = `
 1105 time_ge(time,time) bool f is
 1106 time_ne(time,time) bool f is
 1107 time_cmp(time,time) int4 f is
+1136 pg_stat_get_wal() record f s out=wal_records:int8,wal_fpi:int8,wal_bytes:numeric,wal_buffers_full:int8,wal_write:int8,wal_sync:int8,wal_write_time:float8,wal_sync_time:float8,stats_reset:timestamptz
 1138 date_larger(date,date) date f is
 1139 date_smaller(date,date) date f is
 1140 date_mi(date,date) int4 f is
@@ -618,6 +619,9 @@ export const procedureFacts = `
 1388 timetz(timestamptz) timetz f ss
 1389 isfinite(timestamptz) bool f is
 1390 isfinite(interval) bool f is
+1391 pg_stat_get_backend_start(int4) timestamptz f ss
+1392 pg_stat_get_backend_client_addr(int4) inet f ss
+1393 pg_stat_get_backend_client_port(int4) int4 f ss
 1394 abs(float4) float4 f is
 1395 abs(float8) float8 f is
 1396 abs(int8) int8 f is
@@ -851,6 +855,24 @@ export const procedureFacts = `
 1925 has_table_privilege(oid,oid,text) bool f ss
 1926 has_table_privilege(text,text) bool f ss
 1927 has_table_privilege(oid,text) bool f ss
+1928 pg_stat_get_numscans(oid) int8 f ss
+1929 pg_stat_get_tuples_returned(oid) int8 f ss
+1930 pg_stat_get_tuples_fetched(oid) int8 f ss
+1931 pg_stat_get_tuples_inserted(oid) int8 f ss
+1932 pg_stat_get_tuples_updated(oid) int8 f ss
+1933 pg_stat_get_tuples_deleted(oid) int8 f ss
+1934 pg_stat_get_blocks_fetched(oid) int8 f ss
+1935 pg_stat_get_blocks_hit(oid) int8 f ss
+1936 pg_stat_get_backend_idset() int4 f ssr
+1937 pg_stat_get_backend_pid(int4) int4 f ss
+1938 pg_stat_get_backend_dbid(int4) oid f ss
+1939 pg_stat_get_backend_userid(int4) oid f ss
+1940 pg_stat_get_backend_activity(int4) text f ss
+1941 pg_stat_get_db_numbackends(oid) int4 f ss
+1942 pg_stat_get_db_xact_commit(oid) int8 f ss
+1943 pg_stat_get_db_xact_rollback(oid) int8 f ss
+1944 pg_stat_get_db_blocks_fetched(oid) int8 f ss
+1945 pg_stat_get_db_blocks_hit(oid) int8 f ss
 1946 encode(bytea,text) text f is
 1947 decode(text,text) bytea f is
 1948 byteaeq(bytea,bytea) bool f is
@@ -867,6 +889,7 @@ export const procedureFacts = `
 1967 timestamptz(timestamptz,int4) timestamptz f is
 1968 time(time,int4) time f is
 1969 timetz(timetz,int4) timetz f is
+1972 pg_stat_get_tuples_hot_updated(oid) int8 f ss
 1973 div(numeric,numeric) numeric f is
 1980 numeric_div_trunc(numeric,numeric) numeric f is
 1986 similar_to_escape(text,text) text f is
@@ -888,6 +911,7 @@ export const procedureFacts = `
 2019 time(timestamptz) time f ss
 2020 date_trunc(text,timestamp) timestamp f is
 2021 date_part(text,timestamp) float8 f is
+2022 pg_stat_get_activity(int4) record f sr out=datid:oid,pid:int4,usesysid:oid,application_name:text,state:text,query:text,wait_event_type:text,wait_event:text,xact_start:timestamptz,query_start:timestamptz,backend_start:timestamptz,state_change:timestamptz,client_addr:inet,client_hostname:text,client_port:int4,backend_xid:xid,backend_xmin:xid,backend_type:text,ssl:bool,sslversion:text,sslcipher:text,sslbits:int4,ssl_client_dn:text,ssl_client_serial:numeric,ssl_issuer_dn:text,gss_auth:bool,gss_princ:text,gss_enc:bool,leader_pid:int4,query_id:int8 in=pid
 2023 jsonb_path_query_first_tz(jsonb,jsonpath,jsonb,bool) jsonb f ss d=2 in=target,path,vars,silent
 2024 timestamp(date) timestamp f is
 2025 timestamp(date,time) timestamp f is
@@ -948,6 +972,7 @@ export const procedureFacts = `
 2091 array_lower(anyarray,int4) int4 f is
 2092 array_upper(anyarray,int4) int4 f is
 2093 pg_conversion_is_visible(oid) bool f ss
+2094 pg_stat_get_backend_activity_start(int4) timestamptz f ss
 2096 pg_terminate_backend(int4,int8) bool f vs d=1 in=pid,timeout
 2098 pg_get_functiondef(oid) text f ss
 2100 avg(int8) numeric a i
@@ -1055,6 +1080,7 @@ export const procedureFacts = `
 2219 regclassout(regclass) cstring f ss
 2220 regtypein(cstring) regtype f ss
 2221 regtypeout(regtype) cstring f ss
+2230 pg_stat_clear_snapshot() void f v
 2232 pg_get_function_identity_arguments(oid) text f ss
 2236 bit_and(int2) int2 a i
 2237 bit_or(int2) int2 a i
@@ -1090,6 +1116,7 @@ export const procedureFacts = `
 2271 has_schema_privilege(oid,oid,text) bool f ss
 2272 has_schema_privilege(text,text) bool f ss
 2273 has_schema_privilege(oid,text) bool f ss
+2274 pg_stat_reset() void f v
 2284 regexp_replace(text,text,text) text f is
 2285 regexp_replace(text,text,text,text) text f is
 2286 pg_total_relation_size(regclass) int8 f vs
@@ -1106,6 +1133,8 @@ export const procedureFacts = `
 2298 void_in(cstring) void f is
 2299 void_out(void) cstring f is
 2301 trigger_out(trigger) cstring f is
+2306 pg_stat_get_slru() record f sr out=name:text,blks_zeroed:int8,blks_hit:int8,blks_read:int8,blks_written:int8,blks_exists:int8,flushes:int8,truncates:int8,stats_reset:timestamptz
+2307 pg_stat_reset_slru(text) void f v
 2308 ceil(float8) float8 f is
 2309 floor(float8) float8 f is
 2310 sign(float8) float8 f is
@@ -1345,14 +1374,30 @@ export const procedureFacts = `
 2747 arrayoverlap(anyarray,anyarray) bool f is
 2748 arraycontains(anyarray,anyarray) bool f is
 2749 arraycontained(anyarray,anyarray) bool f is
+2758 pg_stat_get_db_tuples_returned(oid) int8 f ss
+2759 pg_stat_get_db_tuples_fetched(oid) int8 f ss
+2760 pg_stat_get_db_tuples_inserted(oid) int8 f ss
+2761 pg_stat_get_db_tuples_updated(oid) int8 f ss
+2762 pg_stat_get_db_tuples_deleted(oid) int8 f ss
 2763 regexp_matches(text,text) _text f isr
 2764 regexp_matches(text,text,text) _text f isr
 2765 regexp_split_to_table(text,text) text f isr
 2766 regexp_split_to_table(text,text,text) text f isr
 2767 regexp_split_to_array(text,text) _text f is
 2768 regexp_split_to_array(text,text,text) _text f is
+2769 pg_stat_get_bgwriter_timed_checkpoints() int8 f ss
+2770 pg_stat_get_bgwriter_requested_checkpoints() int8 f ss
+2771 pg_stat_get_bgwriter_buf_written_checkpoints() int8 f ss
+2772 pg_stat_get_bgwriter_buf_written_clean() int8 f ss
+2773 pg_stat_get_bgwriter_maxwritten_clean() int8 f ss
+2775 pg_stat_get_buf_written_backend() int8 f ss
 2777 anynonarray_in(cstring) anynonarray f is
 2778 anynonarray_out(anynonarray) cstring f is
+2781 pg_stat_get_last_vacuum_time(oid) timestamptz f ss
+2782 pg_stat_get_last_autovacuum_time(oid) timestamptz f ss
+2783 pg_stat_get_last_analyze_time(oid) timestamptz f ss
+2784 pg_stat_get_last_autoanalyze_time(oid) timestamptz f ss
+2788 pg_stat_get_backend_wait_event_type(int4) text f ss
 2790 tidgt(tid,tid) bool f is
 2791 tidlt(tid,tid) bool f is
 2792 tidge(tid,tid) bool f is
@@ -1388,10 +1433,19 @@ export const procedureFacts = `
 2827 covar_pop(float8,float8) float8 a i
 2828 covar_samp(float8,float8) float8 a i
 2829 corr(float8,float8) float8 a i
+2844 pg_stat_get_db_blk_read_time(oid) float8 f ss
+2845 pg_stat_get_db_blk_write_time(oid) float8 f ss
 2848 pg_switch_wal() pg_lsn f vs
+2849 pg_current_wal_lsn() pg_lsn f vs
+2852 pg_current_wal_insert_lsn() pg_lsn f vs
+2853 pg_stat_get_backend_wait_event(int4) text f ss
 2854 pg_my_temp_schema() oid f ss
 2855 pg_is_other_temp_schema(oid) bool f ss
 2856 pg_timezone_names() record f ssr out=name:text,abbrev:text,utc_offset:interval,is_dst:bool
+2857 pg_stat_get_backend_xact_start(int4) timestamptz f ss
+2859 pg_stat_get_buf_alloc() int8 f ss
+2878 pg_stat_get_live_tuples(oid) int8 f ss
+2879 pg_stat_get_dead_tuples(oid) int8 f ss
 2880 pg_advisory_lock(int8) void f vs
 2881 pg_advisory_lock_shared(int8) void f vs
 2882 pg_try_advisory_lock(int8) bool f vs
@@ -1428,6 +1482,9 @@ export const procedureFacts = `
 2961 uuid_recv(internal) uuid f is
 2962 uuid_send(uuid) bytea f is
 2971 text(bool) text f is
+2978 pg_stat_get_function_calls(oid) int8 f ss
+2979 pg_stat_get_function_total_time(oid) float8 f ss
+2980 pg_stat_get_function_self_time(oid) float8 f ss
 2981 record_eq(record,record) bool f is
 2982 record_ne(record,record) bool f is
 2983 record_lt(record,record) bool f is
@@ -1475,12 +1532,37 @@ export const procedureFacts = `
 3034 pg_relation_filepath(regclass) text f ss
 3035 pg_listening_channels() text f ssr
 3036 pg_notify(text,text) void f v
+3037 pg_stat_get_xact_numscans(oid) int8 f vs
+3038 pg_stat_get_xact_tuples_returned(oid) int8 f vs
+3039 pg_stat_get_xact_tuples_fetched(oid) int8 f vs
+3040 pg_stat_get_xact_tuples_inserted(oid) int8 f vs
+3041 pg_stat_get_xact_tuples_updated(oid) int8 f vs
+3042 pg_stat_get_xact_tuples_deleted(oid) int8 f vs
+3043 pg_stat_get_xact_tuples_hot_updated(oid) int8 f vs
+3044 pg_stat_get_xact_blocks_fetched(oid) int8 f vs
+3045 pg_stat_get_xact_blocks_hit(oid) int8 f vs
+3046 pg_stat_get_xact_function_calls(oid) int8 f vs
+3047 pg_stat_get_xact_function_total_time(oid) float8 f vs
+3048 pg_stat_get_xact_function_self_time(oid) float8 f vs
+3054 pg_stat_get_vacuum_count(oid) int8 f ss
+3055 pg_stat_get_autovacuum_count(oid) int8 f ss
+3056 pg_stat_get_analyze_count(oid) int8 f ss
+3057 pg_stat_get_autoanalyze_count(oid) int8 f ss
 3058 concat(any) text f s v=any
 3059 concat_ws(text,any) text f s v=any
 3060 left(text,int4) text f is
 3061 right(text,int4) text f is
 3062 reverse(text) text f is
+3063 pg_stat_get_buf_fsync_backend() int8 f ss
+3065 pg_stat_get_db_conflict_tablespace(oid) int8 f ss
+3066 pg_stat_get_db_conflict_lock(oid) int8 f ss
+3067 pg_stat_get_db_conflict_snapshot(oid) int8 f ss
+3068 pg_stat_get_db_conflict_bufferpin(oid) int8 f ss
+3069 pg_stat_get_db_conflict_startup_deadlock(oid) int8 f ss
+3070 pg_stat_get_db_conflict_all(oid) int8 f ss
 3073 pg_is_wal_replay_paused() bool f vs
+3074 pg_stat_get_db_stat_reset_time(oid) timestamptz f ss
+3075 pg_stat_get_bgwriter_stat_reset_time() timestamptz f ss
 3078 pg_sequence_parameters(oid) record f ss out=start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid in=sequence_oid
 3082 pg_available_extensions() record f ssr out=name:name,default_version:text,comment:text
 3083 pg_available_extension_versions() record f ssr out=name:name,version:text,superuser:bool,trusted:bool,relocatable:bool,schema:name,requires:_name,comment:text
@@ -1492,6 +1574,7 @@ export const procedureFacts = `
 3094 pg_advisory_xact_lock_shared(int4,int4) void f vs
 3095 pg_try_advisory_xact_lock(int4,int4) bool f vs
 3096 pg_try_advisory_xact_lock_shared(int4,int4) bool f vs
+3099 pg_stat_get_wal_senders() record f sr out=pid:int4,state:text,sent_lsn:pg_lsn,write_lsn:pg_lsn,flush_lsn:pg_lsn,replay_lsn:pg_lsn,write_lag:interval,flush_lag:interval,replay_lag:interval,sync_priority:int4,sync_state:text,reply_time:timestamptz
 3100 row_number() int8 w i
 3101 rank() int8 w i
 3102 dense_rank() int8 w i
@@ -1518,18 +1601,25 @@ export const procedureFacts = `
 3144 macaddr_not(macaddr) macaddr f is
 3145 macaddr_and(macaddr,macaddr) macaddr f is
 3146 macaddr_or(macaddr,macaddr) macaddr f is
+3150 pg_stat_get_db_temp_files(oid) int8 f ss
+3151 pg_stat_get_db_temp_bytes(oid) int8 f ss
+3152 pg_stat_get_db_deadlocks(oid) int8 f ss
 3153 array_to_json(anyarray) json f ss
 3154 array_to_json(anyarray,bool) json f ss
 3155 row_to_json(record) json f ss
 3156 row_to_json(record,bool) json f ss
 3159 pg_get_viewdef(oid,int4) text f ss
+3160 pg_stat_get_checkpoint_write_time() float8 f ss
+3161 pg_stat_get_checkpoint_sync_time() float8 f ss
 3162 pg_collation_for(any) text f s
 3163 pg_trigger_depth() int4 f ss
+3165 pg_wal_lsn_diff(pg_lsn,pg_lsn) numeric f is
 3166 pg_size_pretty(numeric) text f is
 3167 array_remove(anycompatiblearray,anycompatible) anycompatiblearray f i
 3168 array_replace(anycompatiblearray,anycompatible,anycompatible) anycompatiblearray f i
 3175 json_agg(anyelement) json a s
 3176 to_json(anyelement) json f ss
+3177 pg_stat_get_mod_since_analyze(oid) int8 f ss
 3179 cardinality(anyarray) int4 f is
 3181 record_image_eq(record,record) bool f is
 3182 record_image_ne(record,record) bool f is
@@ -1538,6 +1628,7 @@ export const procedureFacts = `
 3185 record_image_le(record,record) bool f is
 3186 record_image_ge(record,record) bool f is
 3187 btrecordimagecmp(record,record) int4 f is
+3195 pg_stat_get_archiver() record f s out=archived_count:int8,last_archived_wal:text,last_archived_time:timestamptz,failed_count:int8,last_failed_wal:text,last_failed_time:timestamptz,stats_reset:timestamptz
 3197 json_object_agg(any,any) json a s
 3198 json_build_array(any) json f s v=any
 3199 json_build_array() json f s
@@ -1597,6 +1688,9 @@ export const procedureFacts = `
 3306 jsonb_pretty(jsonb) text f is
 3308 xidneq(xid,xid) bool f is
 3309 xidneqint4(xid,int4) bool f is
+3317 pg_stat_get_wal_receiver() record f s out=pid:int4,status:text,receive_start_lsn:pg_lsn,receive_start_tli:int4,written_lsn:pg_lsn,flushed_lsn:pg_lsn,received_tli:int4,last_msg_send_time:timestamptz,last_msg_receipt_time:timestamptz,latest_end_lsn:pg_lsn,latest_end_time:timestamptz,slot_name:text,sender_host:text,sender_port:int4,conninfo:text
+3318 pg_stat_get_progress_info(text) record f ssr out=pid:int4,datid:oid,relid:oid,param1:int8,param2:int8,param3:int8,param4:int8,param5:int8,param6:int8,param7:int8,param8:int8,param9:int8,param10:int8,param11:int8,param12:int8,param13:int8,param14:int8,param15:int8,param16:int8,param17:int8,param18:int8,param19:int8,param20:int8 in=cmdtype
+3330 pg_current_wal_flush_lsn() pg_lsn f vs
 3334 pg_size_bytes(text) int8 f is
 3343 jsonb_delete(jsonb,_text) jsonb f is v=text in=from_json,path_elems
 3344 cash_mul_int8(money,int8) money f is
@@ -1619,7 +1713,13 @@ export const procedureFacts = `
 3423 pg_partition_tree(regclass) record f vsr out=relid:regclass,parentrelid:regclass,isleaf:bool,level:int4 in=rootrelid
 3424 pg_partition_root(regclass) regclass f is
 3425 pg_partition_ancestors(regclass) regclass f vsr out=relid:regclass in=partitionid
+3426 pg_stat_get_db_checksum_failures(oid) int8 f ss
+3428 pg_stat_get_db_checksum_last_failure(oid) timestamptz f ss
 3432 gen_random_uuid() uuid f vs
+3441 pg_control_system() record f vs out=pg_control_version:int4,catalog_version_no:int4,system_identifier:int8,pg_control_last_modified:timestamptz
+3442 pg_control_checkpoint() record f vs out=checkpoint_lsn:pg_lsn,redo_lsn:pg_lsn,redo_wal_file:text,timeline_id:int4,prev_timeline_id:int4,full_page_writes:bool,next_xid:text,next_oid:oid,next_multixact_id:xid,next_multi_offset:xid,oldest_xid:xid,oldest_xid_dbid:oid,oldest_active_xid:xid,oldest_multi_xid:xid,oldest_multi_dbid:oid,oldest_commit_ts_xid:xid,newest_commit_ts_xid:xid,checkpoint_time:timestamptz
+3443 pg_control_recovery() record f vs out=min_recovery_end_lsn:pg_lsn,min_recovery_end_timeline:int4,backup_start_lsn:pg_lsn,backup_end_lsn:pg_lsn,end_of_backup_record_required:bool
+3444 pg_control_init() record f vs out=max_data_alignment:int4,database_block_size:int4,blocks_per_segment:int4,wal_block_size:int4,bytes_per_wal_segment:int4,max_identifier_length:int4,max_index_columns:int4,max_toast_chunk_size:int4,large_object_chunk_size:int4,float8_pass_by_value:bool,data_page_checksum_version:int4
 3446 macaddr8_recv(internal) macaddr8 f is
 3447 macaddr8_send(macaddr8) bytea f is
 3448 pg_collation_actual_version(oid) text f vs
@@ -1681,14 +1781,19 @@ export const procedureFacts = `
 3572 int2int4_sum(_int8) int8 f is
 3579 jsonb_insert(jsonb,_text,jsonb,bool) jsonb f is d=1 in=jsonb_in,path,replacement,insert_after
 3581 pg_xact_commit_timestamp(xid) timestamptz f vs
+3583 pg_last_committed_xact() record f vs out=xid:xid,timestamp:timestamptz,roident:oid
 3595 event_trigger_out(event_trigger) cstring f is
 3696 starts_with(text,text) bool f is
 3756 pg_ts_parser_is_visible(oid) bool f ss
 3757 pg_ts_dict_is_visible(oid) bool f ss
 3758 pg_ts_config_is_visible(oid) bool f ss
 3768 pg_ts_template_is_visible(oid) bool f ss
+3775 pg_stat_reset_shared(text) void f vs
+3776 pg_stat_reset_single_table_counters(oid) void f vs
+3777 pg_stat_reset_single_function_counters(oid) void f vs
 3778 pg_tablespace_location(oid) text f ss
 3787 to_jsonb(anyelement) jsonb f ss
+3788 pg_stat_get_snapshot_timestamp() timestamptz f ss
 3800 pg_current_logfile() text f v
 3801 pg_current_logfile(text) text f v
 3803 jsonb_send(jsonb) bytea f is
@@ -1701,10 +1806,13 @@ export const procedureFacts = `
 3811 money(int4) money f ss
 3812 money(int8) money f ss
 3815 pg_collation_is_visible(oid) bool f ss
+3820 pg_last_wal_receive_lsn() pg_lsn f vs
+3821 pg_last_wal_replay_lsn() pg_lsn f vs
 3822 cash_div_cash(money,money) float8 f is
 3823 numeric(money) numeric f ss
 3824 money(numeric) money f ss
 3829 pg_opfamily_is_visible(oid) bool f ss
+3830 pg_last_xact_replay_timestamp() timestamptz f vs
 3839 pg_identify_object(oid,oid,int4) record f ss out=type:text,schema:text,name:text,identity:text in=classid,objid,objsubid
 3842 pg_relation_is_updatable(regclass,bool) int4 f ss
 3843 pg_column_is_updatable(regclass,int2,bool) bool f ss
@@ -1821,6 +1929,7 @@ export const procedureFacts = `
 5049 lcm(numeric,numeric) numeric f is
 5050 btvarstrequalimage(oid) bool f is
 5051 btequalimage(oid) bool f is
+5053 pg_stat_get_ins_since_vacuum(oid) int8 f ss
 5054 jsonb_set_lax(jsonb,_text,jsonb,bool,text) jsonb f i d=2 in=jsonb_in,path,replacement,create_if_missing,null_value_treatment
 5059 pg_current_xact_id() xid8 f ss
 5060 pg_current_xact_id_if_assigned() xid8 f ss
@@ -1846,6 +1955,7 @@ export const procedureFacts = `
 5099 max(xid8) xid8 a i
 5100 min(xid8) xid8 a i
 6103 pg_lsn(numeric) pg_lsn f is
+6118 pg_stat_get_subscription(oid) record f sr out=subid:oid,relid:oid,pid:int4,received_lsn:pg_lsn,last_msg_send_time:timestamptz,last_msg_receipt_time:timestamptz,latest_end_lsn:pg_lsn,latest_end_time:timestamptz in=subid
 6120 pg_get_replica_identity_index(regclass) regclass f ss
 6121 pg_relation_is_publishable(regclass) bool f ss
 6160 string_to_table(text,text) text f ir
@@ -1857,11 +1967,20 @@ export const procedureFacts = `
 6166 bit_xor(int8) int8 a i
 6167 bit_xor(bit) bit a i
 6168 pg_xact_commit_timestamp_origin(xid) record f vs out=timestamp:timestamptz,roident:oid in=xid
+6169 pg_stat_get_replication_slot(text) record f ss out=slot_name:text,spill_txns:int8,spill_count:int8,spill_bytes:int8,stream_txns:int8,stream_count:int8,stream_bytes:int8,total_txns:int8,total_bytes:int8,stats_reset:timestamptz in=slot_name
+6170 pg_stat_reset_replication_slot(text) void f v
 6172 trim_array(anyarray,int4) anyarray f is
 6173 pg_get_statisticsobjdef_expressions(oid) _text f ss
 6174 pg_get_statisticsobjdef_columns(oid) text f ss
 6177 date_bin(interval,timestamp,timestamp) timestamp f is
 6178 date_bin(interval,timestamptz,timestamptz) timestamptz f is
+6185 pg_stat_get_db_session_time(oid) float8 f ss
+6186 pg_stat_get_db_active_time(oid) float8 f ss
+6187 pg_stat_get_db_idle_in_transaction_time(oid) float8 f ss
+6188 pg_stat_get_db_sessions(oid) int8 f ss
+6189 pg_stat_get_db_sessions_abandoned(oid) int8 f ss
+6190 pg_stat_get_db_sessions_fatal(oid) int8 f ss
+6191 pg_stat_get_db_sessions_killed(oid) int8 f ss
 6195 ltrim(bytea,bytea) bytea f is
 6196 rtrim(bytea,bytea) bytea f is
 6197 pg_get_function_sqlbody(oid) text f ss
@@ -1875,7 +1994,10 @@ export const procedureFacts = `
 6205 has_parameter_privilege(name,text,text) bool f ss
 6206 has_parameter_privilege(oid,text,text) bool f ss
 6207 has_parameter_privilege(text,text) bool f ss
+6231 pg_stat_get_subscription_stats(oid) record f ss out=subid:oid,apply_error_count:int8,sync_error_count:int8,stats_reset:timestamptz in=subid
+6232 pg_stat_reset_subscription_stats(oid) void f v
 6240 pg_settings_get_flags(text) _text f ss
+6248 pg_stat_get_recovery_prefetch() record f vsr out=stats_reset:timestamptz,prefetch:int8,hit:int8,skip_init:int8,skip_new:int8,skip_fpw:int8,skip_rep:int8,wal_distance:int4,block_distance:int4,io_depth:int4
 6249 pg_database_collation_actual_version(oid) text f vs
 6251 regexp_replace(text,text,text,int4,int4,text) text f is
 6252 regexp_replace(text,text,text,int4,int4) text f is

@@ -1,10 +1,14 @@
 /** What `information_schema`, and drivers and tools beside it, call by name: limits of types, keywords, elements of an array. */
+
+import { availableExtensionRows, availableVersionRows } from "../../catalog/system/extension-rows.js";
 import { keywordFacts } from "../../catalog/system/facts/keywords.js";
+import { settingRows } from "../../catalog/system/session-rows.js";
+import type { SystemRow } from "../../catalog/system/world.js";
 import { SqlRecord } from "../../types/record.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
 import { intervalLimits, numericLimits } from "../../types/type-name.js";
-import { elementTypeOf } from "../../types/type-table.js";
+import { arrayTypeOf, elementTypeOf } from "../../types/type-table.js";
 import { type Implementation, sets, strictly } from "../define.js";
 
 const bitsOf: ReadonlyMap<Oid, number> = new Map([
@@ -72,8 +76,49 @@ function keywords(): readonly SqlRecord[] {
     });
 }
 
+const settingTexts = "name setting unit category short_desc extra_desc context vartype source min_val max_val".split(
+  " ",
+);
+
+/** Rows of a system relation as what a function returns. */
+function* recordsOf(rows: Iterable<SystemRow>, columns: Readonly<Record<string, Oid>>): Iterable<SqlRecord> {
+  const names = Object.keys(columns);
+  const types = Object.values(columns).map((oid) => sqlType(oid));
+  for (const row of rows)
+    yield new SqlRecord(
+      types,
+      names.map((name) => row[name] ?? null),
+      names,
+    );
+}
+
+const { name, text, bool } = typeOid;
+
 const expanded = sets({
   "pg_get_keywords()": () => keywords(),
+  "pg_available_extensions()": () =>
+    recordsOf(availableExtensionRows(), { name, default_version: text, comment: text }),
+  "pg_available_extension_versions()": () =>
+    recordsOf(availableVersionRows(), {
+      name,
+      version: text,
+      superuser: bool,
+      trusted: bool,
+      relocatable: bool,
+      schema: name,
+      requires: arrayTypeOf(name),
+      comment: text,
+    }),
+  "pg_show_all_settings()": (context) =>
+    recordsOf(settingRows(context), {
+      ...Object.fromEntries(settingTexts.map((column) => [column, text])),
+      enumvals: arrayTypeOf(text),
+      boot_val: text,
+      reset_val: text,
+      sourcefile: text,
+      sourceline: typeOid.int4,
+      pending_restart: bool,
+    }),
   "_pg_expandarray(anyarray)": (array, _context, types) => {
     const columns = [sqlType(elementTypeOf(types.args[0] ?? 0)), sqlType(typeOid.int4)];
     return array.items.map((item, index) => new SqlRecord(columns, [item, index + 1], ["x", "n"]));

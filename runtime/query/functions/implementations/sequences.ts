@@ -1,4 +1,5 @@
 /** Sequences: their next and current values, and which of them a column draws from. */
+import { columnsOf } from "../../catalog/privileges.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { SqlError } from "../../error.js";
 import type { Datum } from "../../types/datum.js";
@@ -30,8 +31,9 @@ function requireSequence(oid: Oid, context: EvaluationContext, letters: string):
 function serialSequence(tableName: string, column: string, context: EvaluationContext): Datum {
   const world = worldOf(context);
   const table = world.relationNamed(readQualifiedName(tableName));
-  if (table === null || table.kind !== "table") throw new SqlError("42P01", `relation "${tableName}" does not exist`);
-  const found = table.columns.find(({ name, isDropped }) => name === column && !isDropped);
+  if (table === null) throw new SqlError("42P01", `relation "${tableName}" does not exist`);
+  const columns = table.kind === "sequence" || table.kind === "index" ? [] : columnsOf(table);
+  const found = columns.find(({ name }) => name === column);
   if (found === undefined) throw new SqlError("42703", `column "${column}" of relation "${table.name}" does not exist`);
   for (const sequence of world.sequences())
     if (sequence.ownerTable === table.oid && sequence.ownerColumn === found.number)

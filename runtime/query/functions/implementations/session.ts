@@ -81,6 +81,9 @@ function collationOf(type: Oid): string | null {
 }
 
 const identity = nullably({
+  // Nothing is logged to files.
+  "pg_current_logfile()": () => null,
+  "pg_current_logfile(text)": () => null,
   "current_query()": (context) => context.query,
   "inet_client_addr()": clientAddress,
   "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
@@ -90,6 +93,17 @@ const identity = nullably({
     return changeSetting(name, value, isLocal === true, context);
   },
 });
+
+const int4Max = 2_147_483_647;
+const xidModulus = 2 ** 32;
+/** The first number of a transaction; those below are older than all. */
+const firstNormalXid = 3;
+
+/** How many transactions ago. */
+function ageOf(xid: number, { position }: EvaluationContext): number {
+  if (xid < firstNormalXid) return int4Max;
+  return ((position % xidModulus) - xid) | 0;
+}
 
 const session = strictly({
   "version()": () => `PostgreSQL ${serverVersion} (Kimberlite)`,
@@ -106,6 +120,9 @@ const session = strictly({
   "txid_current()": (context) => Math.max(0, context.position),
   "txid_current_if_assigned()": () => null,
   "pg_current_xact_id()": (context) => Math.max(0, context.position),
+  // Numbers of transactions are positions, which do not come round again: what is old is only how long ago it was.
+  "age(xid)": (xid, context) => ageOf(xid, context),
+  "mxid_age(xid)": (xid, context) => ageOf(xid, context),
   "pg_client_encoding()": (context) => context.session.setting("client_encoding") ?? "UTF8",
   "getdatabaseencoding()": () => "UTF8",
   "pg_encoding_to_char(int4)": (encoding) => (encoding === 6 ? "UTF8" : encoding === 0 ? "SQL_ASCII" : ""),

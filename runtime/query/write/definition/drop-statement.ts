@@ -3,6 +3,7 @@ import type { CatalogObject, Relation, SchemaDefinition, TypeDefinition } from "
 import { isRelation, isType, publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
+import { numberInOid } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
 import {
   type Dependent,
@@ -48,7 +49,7 @@ function dropSchemas(ports: DefinitionPorts, schemas: readonly SchemaDefinition[
     if (told.length > 0) throw dependsOnSome(told);
   }
   // Types first, whose numbers are others: most tables are made of types that were there.
-  for (const type of types.sort((left, right) => left.oid - right.oid)) {
+  for (const type of types.sort((left, right) => drawnNumber(left) - drawnNumber(right))) {
     if (draft.catalog.objectByOid(type.oid) === null) continue;
     ports.cascades.note({ description: `type ${draft.shown(type)}`, partOf: null });
     dropType(ports, type, true);
@@ -67,6 +68,9 @@ function dropSchemas(ports: DefinitionPorts, schemas: readonly SchemaDefinition[
     draft.remove(schema.oid);
   }
 }
+
+/** Types are told of in the order in which they were made. */
+const drawnNumber = ({ kind, oid }: TypeDefinition): number => (kind === "domain" ? oid : numberInOid(oid));
 
 /** An object as what hangs on its schema. */
 function inSchema({ draft }: DefinitionPorts, object: Relation | TypeDefinition): Dependent {
