@@ -34,6 +34,7 @@ const requestKinds = [
   "rollbackToSavepoint",
   "listen",
   "load",
+  "locks",
 ] as const satisfies readonly SqlRequest["kind"][];
 /** What a kind of statement is on its way, at the ninth byte of the request. */
 export const sqlKindNumber = (kind: SqlRequest["kind"]): number => requestKinds.indexOf(kind);

@@ -46,6 +46,7 @@ const short = numbersOf(
   "savepoint",
   "releaseSavepoint",
   "rollbackToSavepoint",
+  "locks",
 );
 const execute = sqlKindNumber("execute");
 /** A statement that only writes is answered with its tag; `RETURNING` anywhere in its text may be one. */

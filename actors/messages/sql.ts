@@ -57,6 +57,10 @@ export interface SqlRequest extends SqlShape {
    *   commit, rollback                                  end it: the answer's tag is COMMIT or ROLLBACK. A commit of a failed transaction
    *                                                     rolls back
    *   savepoint, releaseSavepoint, rollbackToSavepoint  `text` is the savepoint's name
+   *
+   * and to a shard, of whatever session:
+   *
+   *   locks     the locks of the tenant's sessions: the answer's tag tells of them (runtime/query/catalog/lock-facts.ts)
    */
   readonly kind:
     | "describe"
@@ -70,7 +74,8 @@ export interface SqlRequest extends SqlShape {
     | "rollback"
     | "savepoint"
     | "releaseSavepoint"
-    | "rollbackToSavepoint";
+    | "rollbackToSavepoint"
+    | "locks";
   /** Unique among all sessions of all gateways: drawn at random by the gateway. */
   readonly session: number;
   /** The parsed statement (runtime/query/syntax), encoded; empty when the receiver is believed to know the text. */

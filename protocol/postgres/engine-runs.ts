@@ -379,6 +379,13 @@ export class EngineRuns {
     );
   }
 
+  /** Asks the shard for the locks of the tenant's sessions; beside whatever else the session asks for. */
+  locks(settle: (outcome: SqlOutcome) => void): SqlCall {
+    const request = this.requestOf({ kind: "locks" });
+    const transaction = { ...request.transaction, isOpen: false, requests: 0, snapshot: -1 };
+    return this.#host.executor.run({ ...request, atLeast: -1, transaction }, "shard", settle);
+  }
+
   /** The session is over: its transaction, its locks and what its sequences gave end with it. */
   end(): void {
     if (this.#usedShard) this.#insist(this.requestOf({ kind: "end" }));

@@ -120,6 +120,8 @@ export class FakeExecutor implements SqlExecutor {
         return this.#fetch(request.cursor, request.rowsMax);
       case "listen":
         return failed("0A000", "nobody is told anything here");
+      case "locks":
+        return rows({ tag: "[]" });
       case "close":
         this.#cursors.delete(request.cursor);
         return rows({});

@@ -113,6 +113,82 @@ async function sessionsMeet(t: ExecutionContext, host: string, port: number): Pr
   await admin.client.end();
 }
 
+/** Who holds what, and who waits for whom. */
+async function locksAreShown(t: ExecutionContext, host: string, port: number): Promise<void> {
+  const [watcher, holder, waiter, last] = await Promise.all(
+    ["watcher", "holder", "waiter", "last"].map((name) => connect(host, port, "admin", name)),
+  );
+  if (watcher === undefined || holder === undefined || waiter === undefined || last === undefined) return t.fail();
+  const ofAll =
+    "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.application_name IN ('holder', 'waiter', 'last')";
+  const blocked = (name: string): Promise<string> =>
+    watcher.ask(
+      `SELECT array_agg(b.application_name ORDER BY 1) FROM pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) p JOIN pg_stat_activity b ON b.pid = p WHERE w.application_name = '${name}'`,
+    );
+  await watcher.client.query("CREATE TABLE beds (id int PRIMARY KEY, n int); INSERT INTO beds VALUES (1, 0), (2, 0)");
+  t.is(await watcher.ask(`SELECT count(*) ${ofAll}`), "0");
+  t.is(await watcher.ask("SELECT pg_blocking_pids(pg_backend_pid()), pg_blocking_pids(1)"), "|");
+
+  // A row: whoever wants it waits for the transaction that has it.
+  await holder.client.query("BEGIN");
+  await holder.client.query("UPDATE beds SET n = 1 WHERE id = 1");
+  const updated = waiter.ask("UPDATE beds SET n = 2 WHERE id = 1");
+  await until(async () => (await blocked("waiter")) === "holder");
+  t.is(await blocked("waiter"), "holder");
+  t.is(await blocked("holder"), "null");
+  t.is(
+    await watcher.ask("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE application_name = 'waiter'"),
+    "Lock|transactionid",
+  );
+  t.is(
+    await watcher.ask(
+      `SELECT a.application_name, l.mode, l.granted ${ofAll} AND l.relation = 'beds'::regclass AND a.application_name = 'holder'`,
+    ),
+    "holder|RowExclusiveLock|true",
+  );
+  t.is(
+    await watcher.ask(
+      `SELECT w.mode, h.mode FROM pg_locks w JOIN pg_locks h ON h.transactionid = w.transactionid AND h.granted
+       WHERE NOT w.granted AND w.locktype = 'transactionid'`,
+    ),
+    "ShareLock|ExclusiveLock",
+  );
+  await holder.client.query("COMMIT");
+  t.is(await updated, "");
+  t.is(await watcher.ask(`SELECT count(*) ${ofAll}`), "0", "nothing is left");
+
+  // Advisory locks, of one number and of two, and a table as a whole.
+  await holder.client.query("SELECT pg_advisory_lock(4294967298), pg_advisory_lock_shared(-1, 7)");
+  await waiter.client.query("BEGIN");
+  const taken = waiter.ask("SELECT pg_advisory_xact_lock(4294967298)");
+  await until(async () => (await blocked("waiter")) === "holder");
+  t.is(
+    await watcher.ask(
+      `SELECT a.application_name, l.classid, l.objid, l.objsubid, l.mode, l.granted ${ofAll} AND l.locktype = 'advisory' ORDER BY 1, 2`,
+    ),
+    "holder|1|2|1|ExclusiveLock|true holder|4294967295|7|2|ShareLock|true waiter|1|2|1|ExclusiveLock|false",
+  );
+  await holder.client.query("SELECT pg_advisory_unlock_all()");
+  t.is(await taken, "");
+  await waiter.client.query("UPDATE beds SET n = 3");
+  const truncated = last.ask("TRUNCATE beds");
+  await until(async () => (await blocked("last")) === "waiter");
+  t.is(
+    await watcher.ask(
+      `SELECT a.application_name, l.mode, l.granted ${ofAll} AND l.relation = 'beds'::regclass AND l.locktype = 'relation' ORDER BY 1`,
+    ),
+    "last|AccessExclusiveLock|false waiter|RowExclusiveLock|true",
+  );
+  // Asked within a transaction that has written.
+  t.is(await waiter.ask("SELECT count(*) > 0 FROM pg_locks WHERE pid = pg_backend_pid() AND granted"), "true");
+  await waiter.client.query("ROLLBACK");
+  t.is(await truncated, "");
+  for (const { client, heard } of [watcher, holder, waiter, last]) {
+    t.deepEqual(heard, []);
+    await client.end();
+  }
+}
+
 test("sessions see one another as they may, and one cancels or ends another", async (t) => {
   t.timeout(120_000);
   const { target, stop } = await startTarget({
@@ -127,6 +203,7 @@ test("sessions see one another as they may, and one cancels or ends another", as
     await other.connect();
     const { processID } = other as unknown as { readonly processID: number };
     await sessionsMeet(t, target.host, target.port);
+    await locksAreShown(t, target.host, target.port);
     const again = await connect(target.host, target.port, "admin", "again");
     t.is(await again.ask(`SELECT pg_terminate_backend(${processID}), count(*) FROM pg_stat_activity`), "false|1");
     await again.client.end();
@@ -148,5 +225,6 @@ test("and so they do in PostgreSQL 15", async (t) => {
     await client.query("CREATE ROLE admin SUPERUSER LOGIN");
     await client.query("CREATE DATABASE main OWNER admin");
     await sessionsMeet(t, "127.0.0.1", port);
+    await locksAreShown(t, "127.0.0.1", port);
   });
 });

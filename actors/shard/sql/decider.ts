@@ -7,6 +7,7 @@
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
+import { encodeLocks } from "../../../runtime/query/catalog/lock-facts.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
 import { temporarySchemaName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -27,6 +28,7 @@ import { KeptOutcomes } from "./kept-outcomes.js";
 import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
+import { locksTold } from "./locks-told.js";
 import { leaveTransaction } from "./numbers-left.js";
 import { answer, done, failed, locksLost, type SqlOutcome, transactionLost } from "./outcome.js";
 import { RecentWrites } from "./recent-writes.js";
@@ -161,6 +163,7 @@ export class SqlDecider {
         () => {},
       );
     }
+    if (request.kind === "locks") return answer(done(this.#locksOf(request.tenant), position));
     if (this.#hasLostLocks(request)) return answer(failed(locksLost()));
     const alone = this.#recent.isEmpty
       ? this.#programs.decide(waiting, request, position, () => this.#session(request, waiting.port))
@@ -184,6 +187,10 @@ export class SqlDecider {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
     }
     return outcome;
+  }
+
+  #locksOf(tenant: number): string {
+    return encodeLocks(locksTold(tenant, this.#sessions, this.#deciding.locks, this.#queue));
   }
 
   /** Whether a statement is of a session that believes to hold advisory locks, and does not any more. One that has just given them back may still. */

@@ -86,6 +86,15 @@ export class LockQueue {
     return this.#parked.some(({ until }) => until !== Number.POSITIVE_INFINITY);
   }
 
+  /** What a session's statement waits for; null while it does not. Who stands behind another for the same lock waits for whoever has it. */
+  waitOf(session: Session): { readonly owners: Iterable<LockOwner>; readonly wanted: WantedLock | null } | null {
+    const parked = this.#parked.find((each) => each.session === session);
+    if (parked === undefined) return null;
+    const { wanted, behind, transaction } = parked;
+    if (behind === null || wanted === null) return parked;
+    return { wanted, owners: this.#locks.inTheWay(wanted.name, wanted.strength, transaction?.id ?? null) };
+  }
+
   /** Puts a statement aside. Throws 40P01 when its owners wait for it already. */
   park(
     waiting: Readonly<QueuedRequest>,

@@ -72,6 +72,11 @@ class Lock {
   }
 }
 
+export interface HeldLock {
+  readonly name: string;
+  readonly strength: LockStrength;
+}
+
 type Taken =
   | {
       readonly name: string;
@@ -144,6 +149,17 @@ export class LockTable {
   /** How many locks an owner has taken: a place to come back to. */
   mark(owner: LockOwner): number {
     return this.#taken.get(owner)?.length ?? 0;
+  }
+
+  /** What an owner has, each once, of what has a name that is wanted. @param max how many at most */
+  heldBy(owner: LockOwner, isWanted: (name: string) => boolean, max: number): readonly HeldLock[] {
+    const names = new Set<string>();
+    for (const taken of this.#taken.get(owner) ?? [])
+      if (names.size < max && "name" in taken && isWanted(taken.name)) names.add(taken.name);
+    return [...names].flatMap((name) => {
+      const strength = this.#locks.get(name)?.heldBy(owner) ?? null;
+      return strength === null ? [] : [{ name, strength }];
+    });
   }
 
   /** Gives back what was taken since a mark. */

@@ -1,4 +1,6 @@
 /** Locks as one statement takes them: for its transaction, or, standing alone, only past those of others. */
+
+import type { LockedThing } from "../../../runtime/query/catalog/lock-facts.js";
 import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { nameOfKey } from "../../../runtime/query/table/overlay.js";
@@ -10,6 +12,15 @@ import { LockWait } from "./lock-wait.js";
 const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
 export const tableLockName = (tenant: number, table: number): string => `t${tenant} ${table}`;
 export const advisoryLockName = (tenant: number, key: string): string => `a${tenant} ${key}`;
+
+/** What a lock is of that clients are told of; null for a row, or a name that a definition gives. */
+export function thingOfLock(name: string): LockedThing | null {
+  const rest = name.slice(name.indexOf(" ") + 1);
+  if (name.startsWith("t")) return { kind: "relation", oid: Number(rest) };
+  if (!name.startsWith("a")) return null;
+  const [first = "", second] = rest.split(",");
+  return { kind: "advisory", key: second === undefined ? first : [Number(first), Number(second)] };
+}
 
 export class StatementLocks implements RowLocks {
   readonly #locks: LockTable;

@@ -3,6 +3,7 @@
  * the databases that there are, where its last write stands.
  */
 import { databaseOid } from "../../../actors/sql/evaluation.js";
+import { asksForLocks, lockFacts } from "../../../runtime/query/catalog/lock-facts.js";
 import { bootstrapName } from "../../../runtime/query/catalog/role-set.js";
 import {
   asksForCursors,
@@ -44,6 +45,7 @@ export async function factsFor(text: string, exchange: Exchange): Promise<Facts>
     ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
     ...(asksForSessions(text) ? [sessionFacts(exchange.host.peers.sessions(exchange.identity.tenant))] : []),
     ...(asksForSettings(text) ? settingsNow(exchange) : []),
+    ...(asksForLocks(text) ? [lockFacts(await locksNow(exchange))] : []),
     ...(asksForDefaults(text) ? [defaultsFacts(await defaultsNow(exchange))] : []),
   ];
   const { roles } = exchange;
@@ -85,6 +87,22 @@ function preparedNow(exchange: Exchange): readonly PreparedFact[] {
     facts.push({ name, statement: source, types: parameterTypes, isOfSql, createdAt });
   }
   return facts;
+}
+
+/** With a warning none, when the shard that leads cannot be asked. */
+async function locksNow(exchange: Exchange): Promise<string> {
+  const { host, runs } = exchange;
+  let stopTimer = (): void => {};
+  const patience = new Promise<null>((resolve) => {
+    stopTimer = host.after(patienceMs, () => resolve(null));
+  });
+  const asked = new Promise<string | null>((resolve) => {
+    runs.locks((outcome) => resolve(outcome.kind === "rows" ? outcome.tag : null));
+  });
+  const told = await Promise.race([asked, patience]);
+  stopTimer();
+  if (told === null) exchange.notice(warning("01000", "locks cannot be listed at the moment: none is shown"));
+  return told ?? "";
 }
 
 /** With a warning none, beside the session's own: many clients look there for that alone. */

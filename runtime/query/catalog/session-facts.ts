@@ -2,8 +2,10 @@
  * What catalogs show of a session that only its gateway knows. It goes with a request whose text asks for it, in settings that nobody can
  * set: names that begin with `kimberlite.` and are not defined are refused to users.
  */
+
 import { assert } from "../../types/assert.js";
 import { settingNamed } from "../settings.js";
+import { asksForLocks } from "./lock-facts.js";
 
 /** A row of `pg_cursors`. */
 export interface CursorFact {
@@ -146,6 +148,7 @@ export const asksOfSession = (text: string): boolean =>
   asksForCursors(text) ||
   asksForDatabases(text) ||
   asksForDefaults(text) ||
+  asksForLocks(text) ||
   asksForPrepared(text) ||
   asksForSessions(text) ||
   asksForSettings(text);

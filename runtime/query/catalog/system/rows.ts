@@ -10,6 +10,7 @@ import { ExpressionWorld } from "./expression-world.js";
 import * as extension from "./extension-rows.js";
 import * as information from "./information-schema.js";
 import * as language from "./language-rows.js";
+import { lockRows } from "./lock-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
 import { columnPrivilegeRows, tablePrivilegeRows } from "./privilege-rows.js";
 import * as relation from "./relation-rows.js";
@@ -70,6 +71,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_database": ofSession(session.databaseRows),
   "pg_catalog.pg_db_role_setting": ofSession(session.defaultRows),
   "pg_catalog.pg_default_acl": session.defaultAclRows,
+  "pg_catalog.pg_locks": ofSession(lockRows),
   "pg_catalog.pg_cursors": ofSession(session.cursorRows),
   "pg_catalog.pg_prepared_statements": ofSession(session.preparedRows),
   "pg_catalog.pg_tablespace": fixed(session.tablespaceRows),

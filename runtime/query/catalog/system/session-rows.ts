@@ -7,6 +7,7 @@ import type { Datum } from "../../types/datum.js";
 import { inetFromText } from "../../types/inet-text.js";
 import { typeOid } from "../../types/sql-type.js";
 import { databaseOf } from "../database.js";
+import { type LocksOfSession, locksOf } from "../lock-facts.js";
 import { publicSchemaOid } from "../model.js";
 import { aclOf } from "../privileges.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
@@ -252,7 +253,15 @@ const maySee = ({ isSuperuser, roles, currentUser }: EvaluationContext, { user }
 
 const sqlTime = (unixMicros: number | null): Datum => (unixMicros === null ? null : unixMicros - sqlEpochMicros);
 
+/** Where the shard has told of locks. */
+function waitEvent(pid: number, locks: readonly LocksOfSession[]): SystemRow {
+  const waiting = locks.find((each) => each.pid === pid && each.waitsFor.length > 0);
+  if (waiting === undefined) return {};
+  return { wait_event_type: "Lock", wait_event: waiting.wanted?.thing.kind ?? "transactionid" };
+}
+
 export function* activityRows(context: EvaluationContext, world: CatalogWorld): Iterable<SystemRow> {
+  const locks = locksOf((name) => context.session.setting(name));
   for (const session of sessionsNow(context)) {
     const { pid, user, application, statement, state } = session;
     const shared = {
@@ -274,6 +283,7 @@ export function* activityRows(context: EvaluationContext, world: CatalogWorld): 
         query_start: sqlTime(session.statementAt),
         state_change: sqlTime(session.statementAt),
         state,
+        ...waitEvent(pid, locks),
         query: statement,
         backend_type: "client backend",
       };

@@ -5,6 +5,7 @@
 
 import { signalBackendRole } from "../../../types/predefined-roles.js";
 import { encodeSignal, type Signal, sessionsOf, signalSetting } from "../../catalog/session-facts.js";
+import { blockersOf } from "../../catalog/system/lock-rows.js";
 import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
 import { typeOid } from "../../types/sql-type.js";
@@ -41,8 +42,7 @@ function send(signal: Signal, pid: number, context: EvaluationContext): boolean 
 
 export const signals: readonly Implementation[] = strictly({
   "pg_cancel_backend(int4)": (pid, context) => send("cancel", pid, context),
-  // Locks are kept by the shard that leads, which no query asks: as in `pg_locks`, there is nobody.
-  "pg_blocking_pids(int4)": () => new SqlArray(typeOid.int4, []),
+  "pg_blocking_pids(int4)": (pid, context) => new SqlArray(typeOid.int4, blockersOf(pid, context)),
   // A session that is told to end has ended: there is nothing to be waited for.
   "pg_terminate_backend(int4,int8)": (pid, timeout, context) => {
     if (Number(timeout) < 0) throw new SqlError("22003", '"timeout" must not be negative');
