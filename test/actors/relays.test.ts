@@ -203,6 +203,12 @@ async function startFollower(t: ExecutionContext) {
   const from = context.envelope("replica-1");
   shard.receive({ kind: "follow", view: 1, leader: 1 }, from);
   shard.receive({ kind: "peerUp", replica: 1 }, from);
+  // It asks what the other's program knows, and hears that it is none of what came later.
+  const [question] = context.told.splice(0).filter(({ message }) => message.kind === "relay");
+  const { incarnation: asking, body } = decodeRelay((question?.message["bytes"] as Uint8Array | undefined) ?? noBytes);
+  const { id, topic } = decodeQuestion(body);
+  t.is(topic, relayTopics.forms);
+  shard.receive({ kind: "relayed", from: 1, bytes: encodeAnswer(asking, { id, body: null }) }, from);
   const ask = (...entries: readonly (readonly [number, number])[]): void =>
     shard.receive(
       { kind: "requests", bytes: batchOf(...entries), count: entries.length },
