@@ -36,7 +36,7 @@ const pageMax = 1_000;
 /** What is told at most: a request has its limit. */
 const databasesMax = 10_000;
 const preparedCharactersMax = 1024 * 1024;
-/** Nobody waits longer for databases that are not its own. */
+/** Nobody waits longer for what is not its own: databases, locks. */
 const patienceMs = 1_000;
 
 export async function factsFor(text: string, exchange: Exchange): Promise<Facts> {
@@ -89,31 +89,30 @@ function preparedNow(exchange: Exchange): readonly PreparedFact[] {
   return facts;
 }
 
-/** With a warning none, when the shard that leads cannot be asked. */
-async function locksNow(exchange: Exchange): Promise<string> {
-  const { host, runs } = exchange;
+/** What is asked for; null when that takes too long. */
+async function soon<Asked>({ host }: Exchange, asked: Promise<Asked | null>): Promise<Asked | null> {
   let stopTimer = (): void => {};
   const patience = new Promise<null>((resolve) => {
     stopTimer = host.after(patienceMs, () => resolve(null));
   });
-  const asked = new Promise<string | null>((resolve) => {
-    runs.locks((outcome) => resolve(outcome.kind === "rows" ? outcome.tag : null));
-  });
-  const told = await Promise.race([asked, patience]);
+  const found = await Promise.race([asked, patience]);
   stopTimer();
+  return found;
+}
+
+/** With a warning none, when the shard that leads cannot be asked. */
+async function locksNow(exchange: Exchange): Promise<string> {
+  const asked = new Promise<string | null>((resolve) => {
+    exchange.runs.locks((outcome) => resolve(outcome.kind === "rows" ? outcome.tag : null));
+  });
+  const told = await soon(exchange, asked);
   if (told === null) exchange.notice(warning("01000", "locks cannot be listed at the moment: none is shown"));
   return told ?? "";
 }
 
 /** With a warning none, beside the session's own: many clients look there for that alone. */
 async function databasesNow(exchange: Exchange): Promise<readonly DatabaseFact[]> {
-  const { host } = exchange;
-  let stopTimer = (): void => {};
-  const patience = new Promise<null>((resolve) => {
-    stopTimer = host.after(patienceMs, () => resolve(null));
-  });
-  const found = await Promise.race([listed(exchange), patience]);
-  stopTimer();
+  const found = await soon(exchange, listed(exchange));
   if (found !== null && found.length <= databasesMax) return found;
   const why = found === null ? "cannot be listed at the moment" : `are more than ${databasesMax}`;
   exchange.notice(warning("01000", `the databases of this node ${why}: only the session's own is shown`));

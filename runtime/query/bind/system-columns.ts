@@ -9,6 +9,7 @@ import { rowNumberOf } from "../table/index-keys.js";
 import { bytesOf } from "../types/bytea.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { tidMax } from "../types/tid.js";
+import { xidOf } from "../types/xid.js";
 import { positionOf } from "./binder.js";
 import type { ScopeColumn } from "./scope.js";
 
@@ -30,9 +31,6 @@ export function tableOid(table: TableDefinition, present: PlanColumn, location: 
   return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
 }
 
-/** Numbers of transactions are positions, of which an xid has 32 bits. */
-const xidModulus = 2 ** 32;
-
 /** The place of a row by its key. */
 const placeOfRow: ResolvedScalar = {
   kind: "scalar",
@@ -52,6 +50,15 @@ const placeOfRow: ResolvedScalar = {
   },
 };
 
+const calledWith = (callee: ResolvedScalar, column: PlanColumn): BoundExpression => ({
+  kind: "call",
+  callee,
+  arguments: [{ kind: "column", ...column, location: -1 }],
+  form: "function",
+  type: callee.resultType,
+  location: -1,
+});
+
 const versionOfRow: ResolvedScalar = {
   kind: "scalar",
   oid: 0,
@@ -60,7 +67,7 @@ const versionOfRow: ResolvedScalar = {
   resultType: sqlType(typeOid.xid),
   volatility: "stable",
   isStrict: true,
-  evaluator: { arity: 1, call: (_present, context: EvaluationContext) => Math.max(0, context.position) % xidModulus },
+  evaluator: { arity: 1, call: (_present, context: EvaluationContext) => xidOf(context.position) },
 };
 
 /**
@@ -68,26 +75,13 @@ const versionOfRow: ResolvedScalar = {
  * looked last then look again. @param present a column that is never null in its rows
  */
 export function rowVersion(present: PlanColumn): ScopeColumn {
-  const type = sqlType(typeOid.xid);
-  const column: BoundExpression = { kind: "column", ...present, location: -1 };
-  const expression: BoundExpression = {
-    kind: "call",
-    callee: versionOfRow,
-    arguments: [column],
-    form: "function",
-    type,
-    location: -1,
-  };
-  return { id: present.id, name: "xmin", type, table: 0, column: 0, expression };
+  const type = versionOfRow.resultType;
+  return { id: present.id, name: "xmin", type, table: 0, column: 0, expression: calledWith(versionOfRow, present) };
 }
 
 /** `ctid`: which of its rows a row is, for those of a table without a primary key. Its other rows are told apart by their keys. */
-export function ctid(
-  of: TableDefinition | MaterializedViewDefinition,
-  { id, name, type: keyType }: PlanColumn,
-): ScopeColumn {
-  const type = sqlType(typeOid.tid);
-  const column = { id, name: "ctid", type, table: 0, column: 0 };
+export function ctid(of: TableDefinition | MaterializedViewDefinition, key: PlanColumn): ScopeColumn {
+  const column = { id: key.id, name: "ctid", type: placeOfRow.resultType, table: 0, column: 0 };
   if (of.kind !== "table" || of.keyColumns.length > 0) {
     const whose = of.kind === "table" ? "a table with a primary key" : "a materialized view";
     const onRead = (location: number): void => {
@@ -95,16 +89,7 @@ export function ctid(
     };
     return { ...column, expression: null, onRead };
   }
-  const key: BoundExpression = { kind: "column", id, name, type: keyType, location: -1 };
-  const expression: BoundExpression = {
-    kind: "call",
-    callee: placeOfRow,
-    arguments: [key],
-    form: "function",
-    type,
-    location: -1,
-  };
-  return { ...column, expression };
+  return { ...column, expression: calledWith(placeOfRow, key) };
 }
 
 /** Of a row that is not there yet, or is about to be another. */

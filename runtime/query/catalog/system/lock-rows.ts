@@ -2,6 +2,7 @@
 
 import type { EvaluationContext } from "../../functions/context.js";
 import { int64 } from "../../types/bytes.js";
+import { xidOf } from "../../types/xid.js";
 import type { LockStrength } from "../../write/ports.js";
 import { type LockedThing, type LockFact, locksOf } from "../lock-facts.js";
 import type { SystemRow } from "./world.js";
@@ -16,8 +17,6 @@ const relationModes: Readonly<Record<LockStrength, string>> = {
 const advisoryModes: Readonly<Record<LockStrength, string>> = { ...relationModes, update: "ExclusiveLock" };
 
 const half = 2n ** 32n;
-/** Numbers of transactions, of which an xid has 32 bits. */
-const xidOf = (transaction: number): number => transaction % 2 ** 32;
 
 function advisoryPlace(key: string | readonly [number, number]): SystemRow {
   if (typeof key !== "string") return { classid: key[0] >>> 0, objid: key[1] >>> 0, objsubid: 2 };

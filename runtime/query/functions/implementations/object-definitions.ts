@@ -14,7 +14,7 @@ import { formatType, typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly } from "../define.js";
-import { procedureOf } from "../procedures.js";
+import { type ProcedureFacts, procedureOf } from "../procedures.js";
 
 const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
 
@@ -53,22 +53,23 @@ function viewDefinition(oid: Oid, context: EvaluationContext, isPretty: boolean)
 const viewNamed = (name: string, context: EvaluationContext, isPretty: boolean): Datum =>
   viewDefinition(context.names.oidOf("regclass", name), context, isPretty);
 
-function argumentsText(oid: Oid): Datum {
-  const procedure = procedureOf(oid);
-  if (procedure === null) return null;
-  return procedure.argumentTypes
+/** Parameters, with their names where they have some. */
+export const parametersText = ({ argumentTypes, argumentNames, variadic }: ProcedureFacts): string =>
+  argumentTypes
     .map((type, index) => {
-      const isVariadic = procedure.variadic !== 0 && index === procedure.argumentTypes.length - 1;
-      const name = procedure.argumentNames[index];
+      const isVariadic = variadic !== 0 && index === argumentTypes.length - 1;
+      const name = argumentNames[index];
       return `${isVariadic ? "VARIADIC " : ""}${name === undefined ? "" : `${name} `}${typeLabel(type)}`;
     })
     .join(", ");
-}
 
-function resultText(oid: Oid): Datum {
+export const resultText = ({ kind, resultType }: ProcedureFacts): string =>
+  `${kind === "set" ? "SETOF " : ""}${typeLabel(resultType)}`;
+
+/** NULL for a number that is no function's. */
+function ofProcedure(oid: Oid, text: (procedure: ProcedureFacts) => string): Datum {
   const procedure = procedureOf(oid);
-  if (procedure === null) return null;
-  return `${procedure.kind === "set" ? "SETOF " : ""}${typeLabel(procedure.resultType)}`;
+  return procedure === null ? null : text(procedure);
 }
 
 /** What PUBLIC and the owner of a new object may do in PostgreSQL, by the kind of object: letters of an `aclitem`. */
@@ -116,9 +117,9 @@ const described = strictly({
   "pg_get_viewdef(oid,int4)": (oid, _width, context) => viewDefinition(oid, context, true),
   "pg_get_viewdef(text)": (name, context) => viewNamed(name, context, false),
   "pg_get_viewdef(text,bool)": (name, isPretty, context) => viewNamed(name, context, isPretty),
-  "pg_get_function_arguments(oid)": (oid) => argumentsText(oid),
-  "pg_get_function_identity_arguments(oid)": (oid) => argumentsText(oid),
-  "pg_get_function_result(oid)": (oid) => resultText(oid),
+  "pg_get_function_arguments(oid)": (oid) => ofProcedure(oid, parametersText),
+  "pg_get_function_identity_arguments(oid)": (oid) => ofProcedure(oid, parametersText),
+  "pg_get_function_result(oid)": (oid) => ofProcedure(oid, resultText),
   "pg_get_function_sqlbody(oid)": () => null,
   "pg_get_function_arg_default(oid,int4)": () => null,
   "pg_get_triggerdef(oid)": () => null,

@@ -11,6 +11,7 @@ import { typeLabel } from "../../types/type-name.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, strictly } from "../define.js";
 import { type ProcedureFacts, procedureOf } from "../procedures.js";
+import { parametersText, resultText } from "./object-definitions.js";
 
 type Describe = (oid: Oid, part: number, world: CatalogWorld, context: EvaluationContext) => string | null;
 
@@ -99,22 +100,14 @@ const volatilities: Readonly<Record<ProcedureFacts["volatility"], string>> = {
   volatile: "",
 };
 
-/** Parameters with their names, and the columns of a result that has several. */
-function parametersOf({ argumentTypes, argumentNames, variadic, outColumns }: ProcedureFacts): string {
-  const given = argumentTypes.map((type, index) => {
-    const mode = variadic !== 0 && index === argumentTypes.length - 1 ? ["VARIADIC"] : [];
-    const name = argumentNames[index];
-    return [...mode, ...(name === undefined || name === "" ? [] : [name]), typeLabel(type)].join(" ");
-  });
-  return [...given, ...outColumns.map(({ name, type }) => `OUT ${name} ${typeLabel(type)}`)].join(", ");
-}
-
 /** Every function there is is the program's own: what would make it says so, and its name. */
 function definitionOf(oid: Oid): string | null {
   const procedure = procedureOf(oid);
   if (procedure === null) return null;
-  const { schema, name, kind, resultType, volatility, isStrict } = procedure;
+  const { schema, name, kind, volatility, isStrict, outColumns } = procedure;
   if (kind === "aggregate") throw new SqlError("42809", `"${name}" is an aggregate function`);
+  const columns = outColumns.map((column) => `OUT ${column.name} ${typeLabel(column.type)}`);
+  const parameters = [parametersText(procedure), ...columns].filter((text) => text !== "").join(", ");
   const traits = [
     kind === "window" ? "WINDOW" : "",
     volatilities[volatility],
@@ -122,8 +115,8 @@ function definitionOf(oid: Oid): string | null {
     isStrict ? "STRICT" : "",
   ];
   return [
-    `CREATE OR REPLACE FUNCTION ${schema}.${quoteIdentifier(name)}(${parametersOf(procedure)})`,
-    ` RETURNS ${kind === "set" ? "SETOF " : ""}${typeLabel(resultType)}`,
+    `CREATE OR REPLACE FUNCTION ${schema}.${quoteIdentifier(name)}(${parameters})`,
+    ` RETURNS ${resultText(procedure)}`,
     " LANGUAGE internal",
     ` ${traits.filter((trait) => trait !== "").join(" ")}`,
     `AS $function$${name}$function$`,

@@ -17,6 +17,7 @@ import { inetFromText } from "../../types/inet-text.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
+import { xidOf } from "../../types/xid.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly, variadics } from "../define.js";
 
@@ -95,14 +96,13 @@ const identity = nullably({
 });
 
 const int4Max = 2_147_483_647;
-const xidModulus = 2 ** 32;
 /** The first number of a transaction; those below are older than all. */
 const firstNormalXid = 3;
 
 /** How many transactions ago. */
 function ageOf(xid: number, { position }: EvaluationContext): number {
   if (xid < firstNormalXid) return int4Max;
-  return ((position % xidModulus) - xid) | 0;
+  return (xidOf(position) - xid) | 0;
 }
 
 const session = strictly({
