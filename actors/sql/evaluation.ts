@@ -80,6 +80,7 @@ const dateStyleOf = remembered((text): DateStyle => {
 /** What functions do to the session beyond reading it; the shard gives more than a projection can. */
 export interface SessionEffects {
   nextSequenceValue(sequence: number): Int64;
+  transactionNumber(): number;
   currentSequenceValue(sequence: number): Int64;
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
@@ -96,6 +97,7 @@ const notHere = (): never => {
 /** Where nothing may be changed. */
 export const noEffects: SessionEffects = {
   nextSequenceValue: notHere,
+  transactionNumber: notHere,
   currentSequenceValue: notHere,
   lastSequenceValue: notHere,
   setSequenceValue: notHere,
@@ -260,6 +262,7 @@ export class Evaluation {
         this.notices.push({ severity, sqlState, message, fields });
       },
       nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
+      transactionNumber: () => effects.transactionNumber(),
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),
       lastSequenceValue: () => effects.lastSequenceValue(),
       setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),

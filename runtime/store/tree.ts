@@ -30,6 +30,8 @@ export interface ValueView {
   readonly valueView: DataView;
   readonly valueStart: number;
   readonly valueLength: number;
+  /** Whether the value is of a transaction that is open and has no position; absent where there is none such. */
+  readonly isPending?: boolean;
 }
 
 export interface TreeReader extends ValueView {

@@ -30,6 +30,7 @@ const session: SessionPort = {
   setSetting: () => undefined,
   notice: () => undefined,
   nextSequenceValue: nothingToChange,
+  transactionNumber: nothingToChange,
   currentSequenceValue: nothingToChange,
   lastSequenceValue: nothingToChange,
   setSequenceValue: nothingToChange,

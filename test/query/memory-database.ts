@@ -156,6 +156,7 @@ export class MemoryDatabase implements Catalog {
       setSetting: () => undefined,
       notice: () => undefined,
       nextSequenceValue: () => 1,
+      transactionNumber: () => 2 ** 31,
       currentSequenceValue: () => 1,
       lastSequenceValue: () => 1,
       setSequenceValue: () => undefined,

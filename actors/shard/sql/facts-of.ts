@@ -7,6 +7,7 @@ import { encodeWriteHead } from "../../../runtime/kernel/request.js";
 import { beginSqlFacts, putFact, removeFact, stagedFact } from "../../../runtime/kernel/sql-facts.js";
 import { catalogHeadOid, decodeCatalogHead, encodeHeadOver } from "../../../runtime/query/catalog/encoding.js";
 import { objectOf } from "../../../runtime/query/table/overlay.js";
+import { withWriter } from "../../../runtime/query/table/row-codec.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -75,7 +76,7 @@ export function endFacts(out: ByteWriter, rows: number): void {
  */
 export function writeFacts(
   out: ByteWriter,
-  { tenant, overlay, notifications }: Pick<Transaction, "tenant" | "overlay" | "notifications">,
+  { tenant, overlay, notifications, number }: Pick<Transaction, "tenant" | "overlay" | "notifications" | "number">,
   sequences: Iterable<TouchedSequence>,
   { state, limits, working }: Pick<DeciderHost, "state" | "limits" | "working">,
 ): Facts {
@@ -94,7 +95,9 @@ export function writeFacts(
     if (seen % entriesBetweenSigns === 0) working();
     const isThere = state.get(tree, key);
     const isHead = tree === tableTree.catalog && objectOf(key) === catalogHeadOid && written !== null;
-    const value = isHead && isThere ? headOver(written, state) : written;
+    // Who has told the number of the transaction was told that its rows are of that.
+    const isNumbered = number > 0 && tree === tableTree.rows && written !== null;
+    const value = isNumbered ? withWriter(written, number) : isHead && isThere ? headOver(written, state) : written;
     if (value === null ? !isThere : isThere && isSameContent(state, value)) continue;
     const space = spaceOf(tree);
     const object = objectOf(key);

@@ -1,5 +1,6 @@
 /** Numbers that were taken of sequences by what came to nothing: who takes one later has to be given another, also after the shard starts anew. */
 import type { Deciding } from "./deciding.js";
+import { transactionNumbers } from "./sequences.js";
 import type { Transaction } from "./transaction.js";
 
 /** A transaction came to nothing: sequences that it began anew go on from where they were, and what it took before is not given again. */
@@ -19,6 +20,6 @@ export function leaveNumbers(
   for (const object of catalog.objects()) if (object.kind === "table") storages.add(object.storage);
   sequences.leave(tenant, taken, (object) => {
     if (catalog.objectByOid(object)?.kind === "sequence") return "sequence";
-    return storages.has(object) ? "rows" : "none";
+    return object === transactionNumbers || storages.has(object) ? "rows" : "none";
   });
 }

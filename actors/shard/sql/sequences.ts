@@ -43,6 +43,9 @@ interface Numbers {
   statement: number;
 }
 
+/** The object whose numbers are those of transactions: none of a catalog's has it. */
+export const transactionNumbers = 1;
+
 export class Sequences {
   /** By tenant and object. */
   readonly #numbers = new Map<number, Map<number, Numbers>>();
@@ -142,6 +145,14 @@ export class Sequences {
     this.#remember(numbers);
     numbers.state ??= { value: sequence.start, isCalled: false };
     return advance(sequence, numbers.state);
+  }
+
+  /** A statement that begins anew does not give it back: its transaction keeps it. */
+  nextTransactionNumber(reader: TreeReader, tenant: number): number {
+    const numbers = this.#read(reader, tenant, transactionNumbers);
+    numbers.state ??= { value: 0n, isCalled: true };
+    numbers.state.value += 1n;
+    return Number(numbers.state.value);
   }
 
   nextRowNumber(reader: TreeReader, tenant: number, storage: number): number {

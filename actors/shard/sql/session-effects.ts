@@ -30,6 +30,7 @@ export function effectsOf(
       session.drew(oid, value);
       return value;
     },
+    transactionNumber: () => transaction.tellNumber(sequences, state),
     currentSequenceValue: (oid) => {
       const value = session.drawn(oid);
       if (value !== null) return value;

@@ -168,6 +168,7 @@ export class StatementRun {
         transaction.sequences.add(storage);
         return sequences.nextRowNumber(state, tenant, storage);
       },
+      transactionNumber: () => transaction.tellNumber(sequences, state),
       compile: (expression, ids) => engine.compile(expression, ids, this.#environment),
       rulesOf: (table) => engine.rulesOf(table, { catalog, context: evaluation.context }),
       defaultOf: (table, column) => {

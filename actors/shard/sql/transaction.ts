@@ -7,12 +7,14 @@ import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js
 import { SqlError } from "../../../runtime/query/error.js";
 import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import { Overlay } from "../../../runtime/query/table/overlay.js";
+import { xidOfDraw } from "../../../runtime/query/types/xid.js";
 import { DeferredChecks, type DeferredMark } from "../../../runtime/query/write/deferred-checks.js";
+import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlIsolation } from "../../messages/sql.js";
 import type { LockOwner, LockTable } from "./lock-table.js";
 import { SequenceRestarts } from "./sequence-restarts.js";
-import type { Sequences } from "./sequences.js";
+import { type Sequences, transactionNumbers } from "./sequences.js";
 
 interface Savepoint {
   readonly name: string;
@@ -54,6 +56,8 @@ export class Transaction {
   /** Its own catalog as it was last read, and the version of everybody's beneath it. */
   ownCatalog: { readonly catalog: ObjectCatalog; readonly over: number } | null = null;
   isFailed = false;
+  /** What it is known by before it has a position: `xmin` of what it writes, once somebody has asked for that; 0 before. */
+  number = 0;
   /** What those that listen are told when it commits. */
   readonly notifications: Notification[] = [];
   readonly #notified = new Set<string>();
@@ -76,6 +80,15 @@ export class Transaction {
   /** Whether its commit is to be a record: it has changed something, drawn numbers, or tells somebody something. */
   get wantsRecord(): boolean {
     return !this.overlay.isEmpty || this.sequences.size > 0 || this.notifications.length > 0;
+  }
+
+  /** Draws the number by which it is known from now on. Its rows keep it (facts-of.ts): what was told is true also when it is committed. */
+  tellNumber(sequences: Sequences, state: TreeReader): number {
+    if (this.number === 0) {
+      this.sequences.add(transactionNumbers);
+      this.number = xidOfDraw(sequences.nextTransactionNumber(state, this.tenant));
+    }
+    return this.number;
   }
 
   savepoint(name: string, locks: LockTable): void {

@@ -200,6 +200,9 @@ class Work {
       nextRowNumber: () => {
         throw new AssertionFailed("rows of a view have no numbers");
       },
+      transactionNumber: () => {
+        throw new AssertionFailed("nobody is told of the rows of a view");
+      },
       compile: (expression, ids) => engine.compile(expression, ids, environment),
       rulesOf: (table) => engine.rulesOf(table, around),
       defaultOf: () => null,

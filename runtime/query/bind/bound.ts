@@ -40,6 +40,8 @@ export interface Returning {
 /** What a written row must fulfil and what is computed of it, over `rowIds`: one id for each live column of the table, in their order. */
 export interface RowRules {
   readonly rowIds: readonly ColumnId[];
+  /** `xmin` of the written row, which RETURNING and WITH CHECK OPTION may ask for. */
+  readonly xmin: ColumnId;
   /** Stored generated columns, in an order in which they can be computed. */
   readonly generated: readonly { readonly column: number; readonly expression: BoundExpression }[];
   /** Of the values of domains first; `domain` is null for those of the table. */

@@ -6,7 +6,7 @@ import { notSupported, SqlError } from "../error.js";
 import type { PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
 import { rowKeyColumn } from "../plan/plan.js";
 import type { SystemTime, TableReference, TimePoint } from "../syntax/ast-query.js";
-import { fromPositionColumn, toPositionColumn } from "../table/access.js";
+import { fromPositionColumn, toPositionColumn, writerColumn } from "../table/access.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { type Binder, positionOf, type QueryOptions } from "./binder.js";
 import { coerceTo } from "./coerce.js";
@@ -24,7 +24,7 @@ import {
   Scope,
   type ScopeColumn,
 } from "./scope.js";
-import { ctid, rowVersion, tableOid } from "./system-columns.js";
+import { ctid, rowVersion, tableOid, xmin } from "./system-columns.js";
 
 export function bindTable(
   item: TableReference,
@@ -154,7 +154,10 @@ export function bindScan(
   planColumns.push(key);
   planNumbers.push(rowKeyColumn);
   if (item.time !== null) hidden.push({ ...key, table: 0, column: 0, expression: null });
-  hidden.push(tableOid(table, key, item.location), ctid(of, key));
+  const writer = { id: binder.newId(), name: "row_writer", type: sqlType(typeOid.int8) };
+  planColumns.push(writer);
+  planNumbers.push(writerColumn);
+  hidden.push(tableOid(table, key, item.location), ctid(of, key), xmin(writer));
   const plan: PlanNode = {
     kind: "scan",
     table,

@@ -1,5 +1,6 @@
 /** What INSERT, UPDATE, DELETE and MERGE have in common: the table that is written, lists of columns, values for them. */
 import type { ColumnDefinition, TableDefinition } from "../catalog/model.js";
+import { isSystemColumn } from "../catalog/system-column-names.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { PlanColumn } from "../plan/plan.js";
@@ -206,6 +207,12 @@ export function bindAssignments(
   const inPart = new Map<ColumnDefinition, BoundExpression>();
   // A value is made the column's before the next column is looked for.
   const bound = assignments.flatMap((assignment, index): BoundAssignment[] => {
+    const isListed = target.columns.some(({ name }) => name === assignment.column);
+    if (!isListed && isSystemColumn(assignment.column)) {
+      throw new SqlError("0A000", `cannot assign to system column "${assignment.column}"`, {
+        position: positionOf(assignment.location),
+      });
+    }
     const named = columnNamed(target, assignment.column, assignment.location);
     const part = assignment.steps.length > 0 ? assignment : null;
     written.push({ ...named, part });

@@ -48,6 +48,7 @@ import { afterModifications, bindWith } from "./query.js";
 import { type CommonTables, joinNames, Scope, type ScopeColumn, type ScopeRelation } from "./scope.js";
 import { expandStar, filterOf, oneRow } from "./select.js";
 import { SetCollector } from "./set-collector.js";
+import { withoutXmin } from "./system-columns.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
 import {
   checkOptionsOf,
@@ -237,14 +238,14 @@ function bindConflict(
   // Finding out what is there already reads it.
   if (conflict.target !== null) expectColumnsOn(target, "r", binder);
   const arbitrates = arbiterOf(conflict, target, inserted, rules, binder);
-  const row = tableRelation(table, table.name, null, binder);
+  const row = withoutXmin(tableRelation(table, table.name, null, binder));
   const seen = targetRows(target, alias, () => asReadable(table, row, binder), binder);
   const existingIds = row.columns.map(({ id }) => id);
   if (conflict.action === "nothing") {
     const arbiters = arbitersOf(rules, arbitrates, binder);
     return { action: "nothing", arbiters, existingIds, xmax: 0, visible: [], assignments: [], where: null };
   }
-  const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
+  const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null, hidden: [] };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(seen.relation)), null, tables);
   const bound = bindAssignments(conflict.assignments, target, row, scope, binder, "insert");
   const assignments = bound.map(({ column, value }) => ({ column: column.number, value }));

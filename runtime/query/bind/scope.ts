@@ -137,7 +137,9 @@ export class Scope {
       }
       if (first !== undefined) return reference(first, location, ownerName(scope.names, first));
       const hidden = scope.names.relations.flatMap((relation) => relation.hidden).filter((one) => one.name === name);
-      if (hidden.length === 1 && hidden[0] !== undefined) return reference(hidden[0], location, name);
+      if (hidden.length > 1)
+        throw new SqlError("42702", `column reference "${name}" is ambiguous`, { position: positionOf(location) });
+      if (hidden[0] !== undefined) return reference(hidden[0], location, name);
     }
     return null;
   }

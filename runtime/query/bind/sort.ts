@@ -4,8 +4,9 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey } from "../plan/plan.js";
 import type { SortItem } from "../syntax/ast-expression.js";
 import { comparatorOf, isOrdered } from "../types/compare.js";
-import type { SqlType } from "../types/sql-type.js";
+import { type Oid, type SqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { elementTypeOf } from "../types/type-table.js";
 import { beginningOf } from "./beginning.js";
 import { type Binder, positionOf } from "./binder.js";
 
@@ -17,6 +18,13 @@ export function expectEquality({ environment }: Binder, { oid }: SqlType, locati
   });
 }
 
+/** Numbers that come round are equal or not, and none is less than another. */
+const isUnsorted = (oid: Oid): boolean => {
+  const element = elementTypeOf(oid);
+  const base = element === 0 ? oid : element;
+  return base === typeOid.xid || base === typeOid.cid;
+};
+
 /** NULLs are the greatest: last when ascending, first when descending, unless it says otherwise. 42883 for a type without an order. */
 export function bindSort(
   { environment }: Binder,
@@ -26,7 +34,7 @@ export function bindSort(
 ): SortKey {
   if (!("type" in expression)) throw notSupported("this ORDER BY", position);
   const { oid } = expression.type;
-  if (!isOrdered(oid, environment.context)) {
+  if (!isOrdered(oid, environment.context) || isUnsorted(oid)) {
     throw new SqlError("42883", `could not identify an ordering operator for type ${typeLabel(oid)}`, {
       position: positionOf(beginningOf(item.expression)),
       hint: "Use an explicit ordering operator or modify the query.",

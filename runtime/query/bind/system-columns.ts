@@ -1,17 +1,17 @@
-/** Columns that every table has beside its own, found by their names and not by `*`: `tableoid`, `ctid`, and `xmin` of the system's. */
+/** Columns that every table has beside its own, found by their names and not by `*`: `tableoid`, `ctid` and `xmin`. */
 import type { MaterializedViewDefinition, TableDefinition } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { ResolvedScalar } from "../functions/registry.js";
-import type { BoundExpression } from "../plan/expression.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn } from "../plan/plan.js";
 import { rowNumberOf } from "../table/index-keys.js";
 import { bytesOf } from "../types/bytea.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { tidMax } from "../types/tid.js";
-import { xidOf } from "../types/xid.js";
+import { xidOf, xidOfPosition } from "../types/xid.js";
 import { positionOf } from "./binder.js";
-import type { ScopeColumn } from "./scope.js";
+import type { ScopeColumn, ScopeRelation } from "./scope.js";
 
 /** `tableoid`: the table's own oid where `present`, a column that is never null in its rows, is there: not in the empty half of an outer join. */
 export function tableOid(table: TableDefinition, present: PlanColumn, location: number): ScopeColumn {
@@ -58,6 +58,54 @@ const calledWith = (callee: ResolvedScalar, column: PlanColumn): BoundExpression
   type: callee.resultType,
   location: -1,
 });
+
+const writerOfRow: ResolvedScalar = {
+  kind: "scalar",
+  oid: 0,
+  name: "xmin",
+  argumentTypes: [sqlType(typeOid.int8)],
+  resultType: sqlType(typeOid.xid),
+  volatility: "stable",
+  isStrict: true,
+  evaluator: {
+    arity: 1,
+    call: (given, { session }: EvaluationContext) => {
+      const writer = Number(given);
+      if (writer === 0) return session.transactionNumber();
+      return writer > 0 ? xidOfPosition(writer - 1) : -writer;
+    },
+  },
+};
+
+/**
+ * `xmin`: what wrote a row, as long as nobody writes it again. Of a row that the transaction itself has written, which has no position yet, it is the
+ * number that the transaction is known by from then on (runtime/query/types/xid.ts).
+ *
+ * @param writer the hidden column of a scan
+ */
+export function xmin(writer: PlanColumn): ScopeColumn {
+  const type = writerOfRow.resultType;
+  return { id: writer.id, name: "xmin", type, table: 0, column: 0, expression: calledWith(writerOfRow, writer) };
+}
+
+/** Of a row that is written: whoever carries the statement out says what it is (`RowRules.xmin`). */
+export const writtenXmin = (id: ColumnId): ScopeColumn => ({
+  id,
+  name: "xmin",
+  type: sqlType(typeOid.xid),
+  table: 0,
+  column: 0,
+  expression: null,
+});
+
+/** The names of a row that ON CONFLICT finds: what it was written by is not at hand. */
+export function withoutXmin(relation: ScopeRelation): ScopeRelation {
+  const onRead = (location: number): void => {
+    throw notSupported("xmin of a row that ON CONFLICT finds", positionOf(location));
+  };
+  const hidden = relation.hidden.map((column) => (column.name === "xmin" ? { ...column, onRead } : column));
+  return { ...relation, hidden };
+}
 
 const versionOfRow: ResolvedScalar = {
   kind: "scalar",

@@ -14,7 +14,7 @@ import { asDomainValue, columnRules, domainOf } from "./domain.js";
 import { bindExpression } from "./expression.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
 import { bindStored } from "./stored.js";
-import { writtenCtid } from "./system-columns.js";
+import { writtenCtid, writtenXmin } from "./system-columns.js";
 
 export const liveColumns = (table: TableDefinition): readonly ColumnDefinition[] =>
   table.columns.filter(({ isDropped }) => !isDropped);
@@ -47,6 +47,7 @@ export function tableRelation(
         expression: { kind: "constant", value: table.oid, type: sqlType(typeOid.oid), location: -1 },
       },
       writtenCtid,
+      writtenXmin(binder.newId()),
     ],
     table,
     isScalarFunction: false,
@@ -138,6 +139,7 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
   };
   return {
     rowIds: relation.columns.map(({ id }): ColumnId => id),
+    xmin: relation.hidden.find(({ name }) => name === "xmin")?.id ?? 0,
     generated: columns.flatMap(({ generated, number, type, name }) =>
       generated === null
         ? []

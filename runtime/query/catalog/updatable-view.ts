@@ -2,10 +2,12 @@
  * Which views INSERT, UPDATE and DELETE go through to a table: those of one table, or of one such view, whose rows are rows of it. PostgreSQL's
  * rules and reasons (chapter "CREATE VIEW", Updatable Views). A view is looked at as it is stored, so what is beneath it counts as it is now.
  */
+
 import { proceduresNamed } from "../functions/procedures.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Query, SelectItem, SelectQuery, TableReference } from "../syntax/ast-query.js";
 import type { Catalog, TableDefinition, ViewDefinition } from "./model.js";
+import { isSystemColumn } from "./system-column-names.js";
 
 /** A column of the relation beneath, by its number, or why it cannot be written. */
 export type ViewColumn =
@@ -83,8 +85,7 @@ function columnOf(
     const last = parts.at(-1) ?? "";
     const number = isStar ? undefined : names.get(last);
     if (number !== undefined) return { kind: "column", number };
-    if (!isStar && (last === "tableoid" || last === "ctid"))
-      return fixed("View columns that refer to system columns are not updatable.");
+    if (!isStar && isSystemColumn(last)) return fixed("View columns that refer to system columns are not updatable.");
     if (last === (alias?.name ?? name.name))
       return fixed("View columns that return whole-row references are not updatable.");
   }

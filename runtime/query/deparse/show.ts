@@ -88,6 +88,7 @@ function nameIn({ parts, isStar }: ColumnName, of: TableDefinition | DomainDefin
     if (column !== undefined) return named(quoteIdentifier(column.name), column.type);
     if (sought === "tableoid") return named("tableoid", sqlType(typeOid.oid));
     if (sought === "ctid") return named("ctid", sqlType(typeOid.tid));
+    if (sought === "xmin") return named("xmin", sqlType(typeOid.xid));
   }
   throw new SqlError("42703", `column "${sought}" does not exist`);
 }

@@ -18,6 +18,8 @@ export interface SessionPort {
   /** @param fields what is told besides, among it the place in the statement's text */
   notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string, fields?: SqlErrorFields): void;
   nextSequenceValue(sequence: Oid): Int64;
+  /** The number by which the transaction, which has written and has no position yet, is known from now on: `xmin` of what it writes. */
+  transactionNumber(): number;
   /** Last value this session was given; 55000 when none was. */
   currentSequenceValue(sequence: Oid): Int64;
   lastSequenceValue(): Int64;

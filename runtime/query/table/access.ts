@@ -89,6 +89,11 @@ export interface HistoryRange {
 }
 export const fromPositionColumn = -2;
 export const toPositionColumn = -3;
+/**
+ * Of every scan of a tenant's table, the hidden column of what wrote the row: the position that did and 1, below 0 the number that its transaction had
+ * told before it had a position, 0 for the transaction that reads it.
+ */
+export const writerColumn = -4;
 
 export interface TableScan {
   /** Fills the next batch; false when nothing is left. The batch is overwritten by the next call. */

@@ -275,6 +275,7 @@ export class OverlayReader implements TreeReader {
   valueView: DataView = new DataView(this.valueBytes.buffer);
   valueStart = 0;
   valueLength = 0;
+  isPending = false;
 
   constructor(state: TreeReader, overlay: Overlay) {
     this.#state = state;
@@ -291,6 +292,7 @@ export class OverlayReader implements TreeReader {
         this.valueView = new DataView(entry.value.buffer, entry.value.byteOffset, entry.value.byteLength);
         this.valueStart = 0;
         this.valueLength = entry.value.length;
+        this.isPending = true;
         return true;
       }
     }
@@ -300,6 +302,7 @@ export class OverlayReader implements TreeReader {
     this.valueView = state.valueView;
     this.valueStart = state.valueStart;
     this.valueLength = state.valueLength;
+    this.isPending = false;
     return true;
   }
 
@@ -433,6 +436,10 @@ class OverlayCursor implements Cursor {
 
   get keyLength(): number {
     return this.#own === null ? this.#baseKey.length : this.#own.key.length;
+  }
+
+  get isPending(): boolean {
+    return this.#own !== null;
   }
 
   get valueBytes(): Uint8Array {

@@ -7,6 +7,7 @@
  *   …          columns of fixed width up to n, each in its place, also where it is NULL
  *   …          for each column of variable width up to n: where it ends, counted from the first of them; u16, or u32 when wide
  *   …          columns of variable width
+ *   …       4  the number that its transaction was known by before it had a position; only of rows whose transaction has told it
  *
  * Columns lie in the order of their numbers, dropped ones too (as NULL). A column that was added later is not in older rows: there it has
  * its definition's `missingValue`.
@@ -16,6 +17,7 @@ import { ByteWriter } from "../../types/byte-writer.js";
 import type { TableDefinition } from "../catalog/model.js";
 import type { Datum, Value } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
+import { isXidOfDraw } from "../types/xid.js";
 import { getFixed, getNumber, getVariable, type Storage, setFixed, storageOf, writeVariable } from "./value-bytes.js";
 
 /** Columns of one table at most, dropped ones counted, as PostgreSQL has it. */
@@ -25,6 +27,7 @@ const encoder = new TextEncoder();
 const shortTextLength = 128;
 const wideMark = 0x8000;
 const countMask = 0x7fff;
+const writerBytes = 4;
 
 /** Where and how a column lies in a row. */
 export interface ColumnPlace {
@@ -333,10 +336,36 @@ export class RowCodec {
     return hasNulls;
   }
 
+  /** The number that the transaction of a row told of itself before it was committed; 0 of a row that is known by its position. */
+  writer(view: DataView, from: number, length: number): number {
+    const head = view.getUint16(from, true);
+    const count = head & countMask;
+    assert(count < this.#fixedBytes.length, "a row has no more columns than its table");
+    const endBytes = (head & wideMark) !== 0 ? 4 : 2;
+    const variables = this.#variables[count] ?? 0;
+    const tailFrom = 2 + ((count + 7) >> 3) + (this.#fixedBytes[count] ?? 0) + variables * endBytes;
+    const lastEndAt = from + tailFrom - endBytes;
+    const last =
+      variables === 0 ? 0 : endBytes === 4 ? view.getUint32(lastEndAt, true) : view.getUint16(lastEndAt, true);
+    const own = tailFrom + last;
+    if (length === own) return 0;
+    assert(length === own + writerBytes, "behind a row stands the number of its writer, or nothing");
+    return view.getUint32(from + own, true);
+  }
+
   /** All columns, by column number - 1. */
   decode(bytes: Uint8Array, view: DataView, from: number): Datum[] {
     return this.places.map((place) => this.read(bytes, view, from, place));
   }
+}
+
+/** A row as a tree's value with the number of its writer, which has told it, behind it. */
+export function withWriter(value: Uint8Array, writer: number): Uint8Array {
+  assert(isXidOfDraw(writer), "the number of a writer that has no position was drawn");
+  const bytes = new Uint8Array(value.length + writerBytes);
+  bytes.set(value);
+  new DataView(bytes.buffer).setUint32(value.length, writer, true);
+  return bytes;
 }
 
 const codecs = new WeakMap<TableDefinition, RowCodec>();

@@ -15,7 +15,10 @@ export class RowFetch {
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(this.bytes.buffer);
   contentAt = 0;
+  contentLength = 0;
   from = 0;
+  /** Whether it is of a transaction that has no position. */
+  isPending = false;
   to = Number.POSITIVE_INFINITY;
   readonly #sought = new KeyBuffer();
   readonly #found = new KeyBuffer();
@@ -32,7 +35,9 @@ export class RowFetch {
         this.bytes = reader.valueBytes;
         this.view = reader.valueView;
         this.contentAt = reader.valueStart + fromBytes;
+        this.contentLength = reader.valueLength - fromBytes;
         this.from = from;
+        this.isPending = reader.isPending === true;
         this.to = Number.POSITIVE_INFINITY;
         return true;
       }
@@ -58,7 +63,9 @@ export class RowFetch {
     this.bytes = past.valueBytes;
     this.view = past.valueView;
     this.contentAt = past.valueStart + fromBytes;
+    this.contentLength = past.valueLength - fromBytes;
     this.from = from;
+    this.isPending = false;
     this.to = positionOf(found);
     return true;
   }

@@ -17,6 +17,7 @@ import {
   type ScanRequest,
   type TableScan,
   toPositionColumn,
+  writerColumn,
 } from "./access.js";
 import type { ColumnCache } from "./column-cache.js";
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
@@ -60,6 +61,9 @@ interface Filler {
   readonly number: number;
   readonly isNumbers: boolean;
 }
+
+/** A row as it lies in memory, and the positions between which it was true. */
+type FoundRow = Pick<RowFetch, "bytes" | "view" | "contentAt" | "contentLength" | "from" | "to" | "isPending">;
 
 export class TreeScan implements TableScan {
   readonly #state: TableState;
@@ -133,7 +137,8 @@ export class TreeScan implements TableScan {
   }
 
   #filler(table: TableDefinition, number: number): Filler {
-    if (number === fromPositionColumn || number === toPositionColumn) return { place: null, number, isNumbers: false };
+    if (number === fromPositionColumn || number === toPositionColumn || number === writerColumn)
+      return { place: null, number, isNumbers: false };
     const place = this.#codec.places[number - 1];
     const column = table.columns[number - 1];
     assert(place !== undefined && column !== undefined, "a scan asks for columns of its table");
@@ -364,7 +369,7 @@ export class TreeScan implements TableScan {
     const fetch = this.#fetch;
     if (!fetch.find(key, this.#versions)) return;
     const rowKey = this.#request.wantsKeys ? key.slice(itemAt) : null;
-    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, rowKey);
+    this.#fill(fetch, rowKey);
   }
 
   /** Decodes the row that the walk stands on, or the one that its index entry leads to. */
@@ -372,7 +377,7 @@ export class TreeScan implements TableScan {
     const walk = this.#walk;
     if (this.#request.index === null) {
       const key = this.#request.wantsKeys ? walk.key.slice(itemAt, walk.keyLength) : null;
-      this.#fill(walk.bytes, walk.view, walk.contentAt, walk.from, walk.to, key);
+      this.#fill(walk, key);
       return;
     }
     // Whoever only counts what is true now need not see the rows.
@@ -400,10 +405,11 @@ export class TreeScan implements TableScan {
     assert(found, "an index entry leads to a row");
     if (this.#watch !== null) this.#watch(tableTree.rows, item.slice(), behind(item));
     const key = this.#request.wantsKeys ? item.slice(itemAt) : null;
-    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, key);
+    this.#fill(fetch, key);
   }
 
-  #fill(bytes: Uint8Array, view: DataView, at: number, from: number, to: number, key: Uint8Array | null): void {
+  #fill(found: FoundRow, key: Uint8Array | null): void {
+    const { bytes, view, contentAt: at } = found;
     const batch = this.#batch;
     const row = batch.rows;
     const codec = this.#codec;
@@ -418,13 +424,20 @@ export class TreeScan implements TableScan {
           column.hasNulls = true;
         }
       } else if (filler.place !== null) column.values[row] = codec.read(bytes, view, at, filler.place);
-      else if (filler.number === fromPositionColumn) column.values[row] = from;
+      else if (filler.number === fromPositionColumn) column.values[row] = found.from;
+      else if (filler.number === writerColumn) column.values[row] = this.#writerOf(found);
       else {
-        const end = Math.min(to, this.#ends);
+        const end = Math.min(found.to, this.#ends);
         column.values[row] = end > this.#position ? null : end;
       }
     }
     if (key !== null) batch.keys.push(key);
     batch.rows = row + 1;
+  }
+
+  #writerOf({ view, contentAt, contentLength, from, isPending }: FoundRow): number {
+    if (isPending) return 0;
+    const writer = this.#codec.writer(view, contentAt, contentLength);
+    return writer > 0 ? -writer : from + 1;
   }
 }

@@ -440,6 +440,11 @@ export class VersionWalk {
     return this.#fromOf(this.#cursor);
   }
 
+  /** Whether it is of a transaction that has no position. */
+  get isPending(): boolean {
+    return this.#cursor.isPending === true;
+  }
+
   /** Infinity while it is true. */
   get to(): number {
     return this.#given === "before" ? positionOf(this.#beforeKey) : Number.POSITIVE_INFINITY;

@@ -7,7 +7,7 @@ import type { BoundDelete, BoundInsert, BoundMerge, BoundModification, BoundUpda
 import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { ColumnId } from "../plan/expression.js";
-import { hasSubquery } from "../plan/walk.js";
+import { columnsOf, hasSubquery } from "../plan/walk.js";
 import { nameOfKey } from "../table/overlay.js";
 import type { Datum } from "../types/datum.js";
 import { checkOptionViolated } from "./constraint-errors.js";
@@ -89,6 +89,8 @@ class Run {
   readonly #places: ReadonlyMap<ColumnId, number>;
   readonly #returning: readonly RowExpression[] | null;
   readonly #checkOptions: readonly { readonly view: string; readonly holds: RowExpression }[];
+  /** Whether something asks for `xmin` of the rows that are written. */
+  readonly #tellsXmin: boolean;
   readonly #returned: Datum[][] = [];
   /** Of the row that was written last: whether ON CONFLICT has updated it. */
   #isUpserted = false;
@@ -103,12 +105,15 @@ class Run {
     this.#writer = new TableWriter(table, rules, ports, given);
     this.#foreignKeys = new ForeignKeys(ports, new Map([[table.oid, this.#writer]]));
     this.#places = new Map(plan.columns.map(({ id }, index) => [id, index]));
-    const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id), xmax];
+    const written = [...rules.rowIds, rules.xmin];
+    const ids = [...written, ...plan.columns.map(({ id }) => id), xmax];
+    const asked = [...(returning?.expressions ?? []), ...checkOptions.map(({ expression }) => expression)];
+    this.#tellsXmin = asked.some((expression) => columnsOf(expression).has(rules.xmin));
     this.#returning =
       returning === null ? null : returning.expressions.map((expression) => ports.compile(expression, ids));
     this.#checkOptions = checkOptions.map(({ view, expression }) => ({
       view,
-      holds: ports.compile(expression, rules.rowIds),
+      holds: ports.compile(expression, written),
     }));
   }
 
@@ -123,6 +128,7 @@ class Run {
     this.#count += 1;
     if (this.#returning === null && this.#checkOptions.length === 0) return;
     const image = this.#writer.image(values);
+    image.push(this.#tellsXmin ? this.#ports.transactionNumber() : null);
     // A view does not have the row either when its condition is not known to hold.
     const broken = this.#checkOptions.find(({ holds }) => holds(image) !== true);
     if (broken !== undefined)

@@ -54,6 +54,8 @@ export interface WritePorts {
   check(): void;
   /** The next number for a row of a table without a primary key. */
   nextRowNumber(storage: number): number;
+  /** The number by which the transaction is known from now on, though it is not committed yet: `xmin` of what it writes. */
+  transactionNumber(): number;
   compile(expression: BoundExpression, ids: readonly ColumnId[]): RowExpression;
   /** What rows of a table must fulfil, for rows that are written on behalf of a foreign key. */
   rulesOf(table: TableDefinition): RowRules;

@@ -2,7 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import type { ColumnDefinition } from "../../../runtime/query/catalog/model.js";
 import { behindPrefix, KeyCodec } from "../../../runtime/query/table/key-codec.js";
-import { RowCodec } from "../../../runtime/query/table/row-codec.js";
+import { RowCodec, withWriter } from "../../../runtime/query/table/row-codec.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import {
   compareDecimals,
@@ -14,6 +14,8 @@ import {
   normalDecimal,
 } from "../../../runtime/query/types/decimal.js";
 import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
+import { isXidOfDraw, xidOfDraw, xidOfPosition } from "../../../runtime/query/types/xid.js";
+import { pending } from "../../../runtime/query/write/table-writer.js";
 import { keyBytesMax, TableKey } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed } from "../../../runtime/types/assert.js";
 import { evaluationContext } from "../evaluation-context.js";
@@ -213,6 +215,58 @@ test("the longest numerics go through the protocol and the store without the squ
   }
   // By the square it was eleven seconds for the first of them alone.
   t.true(performance.now() - begun < 10_000);
+});
+
+test("the number of a row's writer stands behind it, whatever its width, and is not there where nobody has told it", (t) => {
+  const column = (number: number, oid: Oid): Pick<ColumnDefinition, "number" | "type" | "missingValue"> => ({
+    number,
+    type: { oid, modifier: noModifier },
+    missingValue: null,
+  });
+  const types: readonly (readonly [types: readonly Oid[], values: readonly Datum[]])[] = [
+    [[], []],
+    [[typeOid.int4], [7]],
+    [
+      [typeOid.int4, typeOid.int8],
+      [7, null],
+    ],
+    [[typeOid.text], ["a"]],
+    [
+      [typeOid.text, typeOid.int4, typeOid.text],
+      [null, 7, null],
+    ],
+    [
+      [typeOid.text, typeOid.int4, typeOid.text],
+      ["a", 7, "x".repeat(70_000)],
+    ],
+  ];
+  for (const [oids, values] of types) {
+    const codec = new RowCodec(oids.map((oid, index) => column(index + 1, oid)));
+    const row = pending(codec.encode(values));
+    const view = new DataView(row.buffer);
+    t.is(codec.writer(view, 8, row.length - 8), 0);
+    const written = withWriter(row, 2 ** 32 - 1);
+    t.is(codec.writer(new DataView(written.buffer), 8, written.length - 8), 2 ** 32 - 1);
+    t.deepEqual(codec.decode(written, new DataView(written.buffer), 8), [...values]);
+    // As a row of a table that was given a column since.
+    const later = new RowCodec([...oids, typeOid.text].map((oid, index) => column(index + 1, oid)));
+    t.is(later.writer(new DataView(written.buffer), 8, written.length - 8), 2 ** 32 - 1);
+    t.throws(() => codec.writer(view, 8, row.length - 7), { instanceOf: AssertionFailed });
+  }
+});
+
+test("numbers of what wrote rows are never those that mean something else, and positions share none with draws", (t) => {
+  const half = 2 ** 31;
+  const positions = [0, 1, 2, 3, 4, half - 1, half, half + 1, half + 2, half + 3, Number.MAX_SAFE_INTEGER];
+  for (const position of positions) {
+    const xid = xidOfPosition(position);
+    t.true(xid > 2 && xid < half && !isXidOfDraw(xid), `${position}`);
+  }
+  t.is(xidOfPosition(3), 3);
+  t.is(new Set([1, 2, 3, 4, half - 4].map(xidOfPosition)).size, 5);
+  for (const draw of [1, half - 1, half, Number.MAX_SAFE_INTEGER]) t.true(isXidOfDraw(xidOfDraw(draw)), `${draw}`);
+  t.not(xidOfDraw(1), xidOfDraw(2));
+  t.throws(() => xidOfPosition(-1), { instanceOf: AssertionFailed });
 });
 
 test("a wide row, a row from before a column was added, and one from before others", (t) => {

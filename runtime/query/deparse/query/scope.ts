@@ -21,7 +21,7 @@ export interface ScopeRelation {
   readonly name: string;
   readonly shown: string;
   readonly columns: readonly ScopeColumn[];
-  /** It is a table, whose rows have a `tableoid` and a `ctid`. */
+  /** It is a table, whose rows have a `tableoid`, a `ctid` and an `xmin`. */
   readonly isTable: boolean;
 }
 
@@ -34,6 +34,7 @@ export interface CommonTableScope {
 const systemTypes: ReadonlyMap<string, SqlType> = new Map([
   ["tableoid", sqlType(typeOid.oid)],
   ["ctid", sqlType(typeOid.tid)],
+  ["xmin", sqlType(typeOid.xid)],
 ]);
 
 function systemColumn({ shown }: ScopeRelation, name: string): ScopeColumn | null {

@@ -1,10 +1,12 @@
 /** A table on its way from one definition to the next, within one action of ALTER TABLE. */
+
 import { assert } from "../../../types/assert.js";
 import { expectNoQuery } from "../../bind/no-query.js";
 import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import { ColumnMaker } from "./column-maker.js";
 import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
+import { expectNoSystemColumns } from "./generated.js";
 import type { DefinitionPorts } from "./ports.js";
 import { rewrite } from "./table-rows.js";
 
@@ -67,6 +69,7 @@ export class Alteration {
     const { draft } = this.ports;
     const constraints = new ConstraintMaker(draft, parts, (syntax) => {
       expectNoQuery(syntax, "check constraint", "unplaced");
+      expectNoSystemColumns(syntax, parts, "unplaced");
       return this.ports.storeExpression(syntax);
     });
     return { columns: new ColumnMaker(this.ports, parts, "unplaced"), constraints };

@@ -1,4 +1,5 @@
 /** Constraints as written become those of a table's definition, with the indexes that they need. */
+
 import {
   type ColumnDefinition,
   type ConstraintDefinition,
@@ -9,6 +10,7 @@ import {
   primaryKeyOf,
   type StoredExpression,
 } from "../../catalog/model.js";
+import { isSystemColumn } from "../../catalog/system-column-names.js";
 import { isTemporary } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import { canCoerce } from "../../functions/coercion.js";
@@ -92,12 +94,9 @@ const timed = (constraint: Deferrable): { readonly deferral?: Deferral } => {
 const validity = ({ isNotValid }: ConstraintSyntax): { readonly isNotValid?: true } =>
   isNotValid ? { isNotValid } : {};
 
-/** Columns that every table has without saying so. `tableoid` can be read; no column of a table may have any of these names. */
-const systemColumns: ReadonlySet<string> = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
-
 /** Throws 42701 for a name that no column may have. */
 export function expectOwnName(name: string, position?: number): void {
-  if (!systemColumns.has(name)) return;
+  if (!isSystemColumn(name)) return;
   throw new SqlError("42701", `column name "${name}" conflicts with a system column name`, { position });
 }
 

@@ -4,8 +4,11 @@ import { indexColumnNames } from "../../bind/names.js";
 import { expectNoQuery } from "../../bind/no-query.js";
 import { type IndexDefinition, type IndexKey, rowsOfObject, type TableDefinition } from "../../catalog/model.js";
 import { operatorClassNamed } from "../../catalog/system/operator-classes.js";
+import { isSystemColumn } from "../../catalog/system-column-names.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
+import type { Expression } from "../../syntax/ast-expression.js";
+import { namesIn } from "../../syntax/names-read.js";
 import { collationNamed } from "../../types/collations.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
@@ -21,12 +24,21 @@ const keysMax = 32;
 /** Those of PostgreSQL. */
 const methods: ReadonlySet<string> = new Set(["btree", "hash", "gist", "gin", "spgist", "brin"]);
 
+const onSystemColumn = (): SqlError => new SqlError("0A000", "index creation on system columns is not supported");
+
+/** What nobody writes into a row cannot be looked for by an index. Throws 0A000. */
+function expectNoSystemColumnIn(expression: Expression, { columns }: TableDefinition): void {
+  for (const { parts, isStar } of namesIn(expression)) {
+    const name = parts.at(-1) ?? "";
+    if (!isStar && isSystemColumn(name) && columnNamed(columns, name) === null) throw onSystemColumn();
+  }
+}
+
 /** Columns that no table lists: of most the type has no order. */
 function expectNoSystemColumn(name: string): void {
   const type = name === "xmin" || name === "xmax" ? "xid" : name === "cmin" || name === "cmax" ? "cid" : null;
   if (type !== null) throw noOperatorClass(type);
-  if (name === "ctid" || name === "tableoid")
-    throw new SqlError("0A000", "index creation on system columns is not supported");
+  if (name === "ctid" || name === "tableoid") throw onSystemColumn();
 }
 
 function expectCollation({ collation }: IndexKeySyntax, { oid }: SqlType): void {
@@ -77,6 +89,7 @@ function keyOf(
   if (syntax.expression === null)
     throw new SqlError("42601", "an index key is a column or an expression", { position });
   expectNoQuery(syntax.expression, "index expression");
+  expectNoSystemColumnIn(syntax.expression, table);
   const expression = ports.storeExpression(syntax.expression);
   const type = ports.typeOf(ports.draft.catalog, table, expression, "index expressions");
   expectCollation(syntax, type);
@@ -142,6 +155,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   const predicate = statement.where === null ? null : ports.storeExpression(statement.where);
   // As PostgreSQL: the condition has to make sense before it is asked what the keys can be.
   if (predicate !== null) ports.typeOf(draft.catalog, table, predicate, "index predicates");
+  if (statement.where !== null) expectNoSystemColumnIn(statement.where, table);
   const keys = statement.keys.map((key) => keyOf(key, table, ports, position));
   const included = statement.included.map((name) => {
     if (name === "") throw new SqlError("0A000", "expressions are not supported in included columns");

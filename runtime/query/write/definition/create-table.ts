@@ -16,6 +16,7 @@ import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } fr
 import { createIndex } from "./create-index.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
+import { expectNoSystemColumns } from "./generated.js";
 import { LikeTable } from "./like.js";
 import { exists, expectNoType } from "./names.js";
 import { expectPersistence, persistenceOf } from "./persistence.js";
@@ -80,6 +81,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   const columns = new ColumnMaker(ports, parts, "placed");
   const constraints = new ConstraintMaker(draft, parts, (syntax) => {
     expectNoQuery(syntax, "check constraint");
+    expectNoSystemColumns(syntax, parts, "placed");
     return ports.storeExpression(syntax);
   });
   const likes: LikeTable[] = [];
