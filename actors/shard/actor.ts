@@ -44,6 +44,7 @@ import { openState } from "./state-files.js";
 
 const openLogMs = 60_000;
 const sqlDueMs = 20;
+const sessionsDueMs = 1_000;
 const drainMsMax = 10_000;
 
 class Shard implements Actor<ShardMessage> {
@@ -56,6 +57,7 @@ class Shard implements Actor<ShardMessage> {
   readonly #readers: Readers;
   readonly #operations: Operations;
   #isSqlTimed = false;
+  #isLookingAfter = false;
   #isGoingOn = false;
 
   constructor(context: ActorContext, args: ShardArgs, machine: Machine) {
@@ -274,6 +276,10 @@ class Shard implements Actor<ShardMessage> {
         this.#isSqlTimed = false;
         core.sql?.timer();
         return;
+      case "sessionsDue":
+        this.#isLookingAfter = false;
+        if (core.sql !== null) this.#intake.own(core.sql.endsOfSilent());
+        return;
       case "resendAnswers":
         // `flush` follows, and decides what was held up.
         this.#nodes.resend();
@@ -329,6 +335,10 @@ class Shard implements Actor<ShardMessage> {
     if (this.#core.sql?.hasTimers === true && !this.#isSqlTimed) {
       this.#isSqlTimed = true;
       context.after(sqlDueMs, { kind: "sqlDue" });
+    }
+    if (this.#core.sql?.looksAfterSessions === true && !this.#isLookingAfter) {
+      this.#isLookingAfter = true;
+      context.after(sessionsDueMs, { kind: "sessionsDue" });
     }
   }
 

@@ -10,6 +10,8 @@ import type { CommandMessage } from "../messages/commands.js";
 import { refusalsOf } from "../messages/refused-requests.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import type { SqlRequest } from "../messages/sql.js";
+import { encodeSqlRequest } from "../messages/sql-codec.js";
 import { sessionOf } from "../messages/sql-head.js";
 import type { ShardCore } from "./core.js";
 import type { Forwarder } from "./forwarder.js";
@@ -82,6 +84,16 @@ export class Intake {
   requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void {
     deadlinesFrom(bytes, this.#core.context.now());
     this.enqueue(port, null, bytes, areCommands);
+  }
+
+  /** What this shard asks of itself; nobody hears what comes of it. */
+  own(requests: readonly SqlRequest[]): void {
+    const batch = new RequestBatchWriter();
+    for (const [index, request] of requests.entries()) {
+      const body = encodeSqlRequest(request);
+      batch.add(index, 0, requestKind.sql, new TextEncoder().encode(request.user), body, 0, body.length);
+    }
+    if (batch.count > 0) this.enqueue(null, null, batch.take());
   }
 
   /** One that may not be: whoever sent it hears soon who leads. */

@@ -50,6 +50,7 @@ export type ShardMessage =
   | { readonly kind: "questionsDue" }
   | { readonly kind: "handoverDue" }
   | { readonly kind: "sqlDue" }
+  | { readonly kind: "sessionsDue" }
   | { readonly kind: "resendAnswers" }
   | { readonly kind: "goOn" }
   | { readonly kind: "retryFull" }

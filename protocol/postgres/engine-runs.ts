@@ -84,6 +84,7 @@ export class EngineRuns {
   /** The client has asked to end the statement while nobody was asked for anything. */
   #isCancelDue = false;
   #isLeft = false;
+  #isOver = false;
   #usedShard = false;
   /** Position of the session's last write, or what it was shown later: reads see at least that. */
   #atLeast = -1;
@@ -388,24 +389,28 @@ export class EngineRuns {
 
   /** The session is over: its transaction, its locks and what its sequences gave end with it. */
   end(): void {
+    this.#isOver = true;
     if (this.#usedShard) this.#insist(this.requestOf({ kind: "end" }));
   }
 
   /**
-   * Says to the shard that something is over, and again when that was lost: it may not have come there (a mailbox was full), and what the
-   * shard does not know to be over keeps its locks. Heard twice it does nothing.
+   * Says to the shard that something is over, or that the session is not, and again when that was lost: it may not have come there (a mailbox was
+   * full), and what the shard does not know to be over keeps its locks. Heard twice it does nothing.
    */
   #insist(request: SqlRequest, times = 1): void {
-    assert(request.kind === "rollback" || request.kind === "end", "only an end is said twice");
+    assert(endings.has(request.kind), "only what does nothing the second time is said twice");
     this.#host.executor.run(request, "shard", (outcome) => {
       if (outcome.kind !== "lost" || outcome.error.retry === "never" || times >= insistTimesMax) return;
+      // Nobody calls in behind the end.
+      if (this.#isOver && request.kind === "close") return;
       this.#host.after(insistMs, () => this.#insist(request, times + 1));
     });
   }
 
-  /** Tells the shard, whoever leads it now, that the session is there, for the sake of its temporary tables: others clear away what nobody has. */
+  /** Tells the shard, whoever leads it now, that the session is there, for the sake of its temporary tables: it clears away what nobody has. */
   callIn(): void {
-    if (this.#settings.get(temporarySchemaSetting) !== "") this.tell({ kind: "close", cursor: 0 }, "shard");
+    if (!this.#isOver && this.#settings.get(temporarySchemaSetting) !== "")
+      this.#insist(this.requestOf({ kind: "close" }));
   }
 
   /** Told, not asked: what it answers is of no interest. */

@@ -7,6 +7,7 @@
  *
  * Layers are maps that are replaced, never changed: a mark of the transaction's begin or of a savepoint is two references.
  */
+import { temporaryMadeSetting } from "../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../runtime/query/error.js";
 import {
   isCustomSetting,
@@ -42,9 +43,11 @@ const without = (layer: Layer, key: string): Layer => {
   return copy;
 };
 
-/** Of a layer, whom the session acts as: what RESET ALL leaves alone. */
-const identityOf = (layer: Layer): Layer =>
-  new Map([...layer].filter(([name]) => name === "role" || name === "session_authorization"));
+/** What the session is and has, which nobody sets by its name: it comes and goes with transactions as all else does. */
+type AssumedSetting = "role" | "session_authorization" | typeof temporaryMadeSetting;
+const assumed: ReadonlySet<string> = new Set<AssumedSetting>(["role", "session_authorization", temporaryMadeSetting]);
+/** Of a layer, what RESET ALL leaves alone. */
+const assumedOf = (layer: Layer): Layer => new Map([...layer].filter(([name]) => assumed.has(name)));
 
 export class SessionSettings {
   #fixed: Layer = none;
@@ -156,8 +159,8 @@ export class SessionSettings {
     this.#changed([key]);
   }
 
-  /** Whom the session acts as: settings that no SET of theirs changes. Whether it may is for the caller to know. */
-  assume(name: "role" | "session_authorization", value: string, scope: "session" | "local"): void {
+  /** Whom the session acts as, and what it has: settings that no SET of theirs changes. Whether it may is for the caller to know. */
+  assume(name: AssumedSetting, value: string, scope: "session" | "local"): void {
     if (scope === "local") this.#local = withValue(this.#local, name, value);
     else {
       this.#session = withValue(this.#session, name, value);
@@ -182,8 +185,8 @@ export class SessionSettings {
 
   resetAll(): void {
     const changed = [...this.#session.keys(), ...this.#local.keys()];
-    this.#session = identityOf(this.#session);
-    this.#local = identityOf(this.#local);
+    this.#session = assumedOf(this.#session);
+    this.#local = assumedOf(this.#local);
     this.#changed(changed);
   }
 

@@ -6,7 +6,7 @@
  * `current_setting`, `pg_settings`) is elsewhere.
  */
 import { noRole } from "./catalog/role-set.js";
-import { temporarySchemaSetting } from "./catalog/temporary.js";
+import { temporaryMadeSetting, temporarySchemaSetting } from "./catalog/temporary.js";
 import { encodingCalled, isOtherEncoding } from "./encoding-names.js";
 import { SqlError } from "./error.js";
 import { parametersNotDone, plannerHints } from "./planner-hints.js";
@@ -160,6 +160,14 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "",
     text,
     "Schema of the session's temporary tables; empty while it has made none.",
+    "fixed",
+    "engine",
+  ),
+  setting(
+    temporaryMadeSetting,
+    "",
+    text,
+    "Whether the schema of the session's temporary tables was made; empty while it was not.",
     "fixed",
     "engine",
   ),

@@ -1,9 +1,11 @@
 /** A cluster of `kimberlite start` processes on this machine, over TLS, made as its operator makes it: `cluster init`, `cluster keys`, `start`. */
 import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { type ClusterReport, clusterShape } from "../../protocol/admin/shapes.js";
 import { temporaryDirectory } from "../../runtime/storage/host-files.js";
+import { proxyPortOf, RigNetwork } from "./rig-network.js";
 import { kimberlite, type Ran, type RunningNode, type SpawnedNode, spawnNode } from "./run-command.js";
 
 const host = "127.0.0.1";
@@ -13,6 +15,8 @@ const portFrom = 15_000;
 const ephemeralFrom = 32_768;
 /** As `cluster init` lays out nodes of one machine. */
 const portsApart = 100;
+/** As `cluster init` lays out. */
+const userShards = 1;
 
 const isFree = (port: number): Promise<boolean> =>
   new Promise((settle) => {
@@ -29,7 +33,8 @@ async function freePorts(count: number): Promise<{ readonly peerPort: number; re
     const clientPort = peerPort + 50;
     const ports = Array.from({ length: count }, (_, node) => {
       const first = peerPort + node * portsApart;
-      return [first, first + 1, clientPort + node];
+      const proxies = Array.from({ length: count }, (__, other) => proxyPortOf(first, other));
+      return [first, first + 1, clientPort + node, ...proxies.flatMap((port) => [port, port + 1])];
     }).flat();
     if ((await Promise.all(ports.map(isFree))).every((free) => free)) return { peerPort, clientPort };
   }
@@ -46,10 +51,18 @@ export class ClusterRig {
   flags: readonly string[] = [];
   /** Of every node that is started from now on: the command line's main module; this build's own unless set. */
   program: string | null = null;
+  /** What the nodes reach one another through; null when they do so directly. */
+  network: RigNetwork | null = null;
+  readonly #peerPorts: readonly number[];
   readonly #spawned = new Set<SpawnedNode>();
   readonly #remove: () => void;
 
-  private constructor(directory: { readonly path: string; remove(): void }, addresses: readonly string[]) {
+  private constructor(
+    directory: { readonly path: string; remove(): void },
+    addresses: readonly string[],
+    peerPorts: readonly number[],
+  ) {
+    this.#peerPorts = peerPorts;
     this.directory = directory.path;
     this.#remove = () => directory.remove();
     this.addresses = addresses;
@@ -60,19 +73,38 @@ export class ClusterRig {
   static async make(count: number, room = count): Promise<ClusterRig> {
     const { peerPort, clientPort } = await freePorts(room);
     const addresses = Array.from({ length: count }, (_, node) => `${host}:${clientPort + node}`);
-    const rig = new ClusterRig(temporaryDirectory("kimberlite-rig-"), addresses);
+    const peerPorts = addresses.map((_, node) => peerPort + node * portsApart);
+    const rig = new ClusterRig(temporaryDirectory("kimberlite-rig-"), addresses, peerPorts);
     const ports = ["--peer-port", String(peerPort), "--client-port", String(clientPort)];
     await rig.must(["cluster", "init", "--tls", "--nodes", String(count), ...ports]);
     await rig.must(["cluster", "keys", "keys", "--cluster", "cluster.toml"]);
     return rig;
   }
 
-  /** As many nodes that run and serve PostgreSQL's protocol, each on a free port, without passwords. */
-  static async withPostgres(count: number): Promise<ClusterRig> {
+  /**
+   * As many nodes that run and serve PostgreSQL's protocol, each on a free port, without passwords.
+   *
+   * @param ways between the nodes: `cuttable` for such as can be cut (`network`)
+   */
+  static async withPostgres(count: number, ways: "direct" | "cuttable" = "direct"): Promise<ClusterRig> {
     const rig = await ClusterRig.make(count);
+    if (ways === "cuttable") await rig.#putNetworkBetween();
     rig.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
     await rig.start(...Array.from({ length: count }, (_, node) => node));
     return rig;
+  }
+
+  /** From now on nodes are started with files of their own, in which the others are where proxies are. */
+  async #putNetworkBetween(): Promise<void> {
+    const ports = this.#peerPorts;
+    this.network = await RigNetwork.make(ports, userShards + 1);
+    const common = readFileSync(this.path("cluster.toml"), "utf8");
+    for (const [self, own] of ports.entries()) {
+      let file = common;
+      for (const [other, port] of ports.entries())
+        if (other > self) file = file.replace(`"${host}:${port}"`, `"${host}:${proxyPortOf(own, other)}"`);
+      writeFileSync(this.path(`cluster-${self + 1}.toml`), file);
+    }
   }
 
   postgresPort(node: number): number {
@@ -118,7 +150,8 @@ export class ClusterRig {
 
   /** Begins to start a node, by its own directory and file unless others are named. */
   spawn(index: number, given: { readonly data?: string; readonly file?: string } = {}): SpawnedNode {
-    const { data = `node-${index + 1}`, file = "cluster.toml" } = given;
+    const own = this.network === null ? "cluster.toml" : `cluster-${index + 1}.toml`;
+    const { data = `node-${index + 1}`, file = own } = given;
     const flags = ["--cluster", this.path(file), "--node", String(index + 1), ...this.flags];
     const command = this.program === null ? undefined : [process.execPath, this.program, "start"];
     const spawned = spawnNode(this.path(data), flags, command);
@@ -149,6 +182,7 @@ export class ClusterRig {
 
   async remove(): Promise<void> {
     await Promise.all([...this.#spawned].map((spawned) => spawned.end("SIGKILL")));
+    this.network?.close();
     this.#remove();
   }
 }

@@ -1,12 +1,14 @@
 /** Temporary tables over three nodes: whose they are, on whichever node, and what is left of them when their sessions, or nodes, are gone. */
-import test from "ava";
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
 import pg from "pg";
+import { silentMs } from "../../actors/shard/sql/temporary-sessions.js";
 import { ClusterRig } from "../admin/cluster-rig.js";
 
 let cluster: ClusterRig;
 
 test.before(async () => {
-  cluster = await ClusterRig.withPostgres(3);
+  cluster = await ClusterRig.withPostgres(3, "cuttable");
 });
 test.after.always(() => cluster.remove());
 
@@ -27,7 +29,7 @@ async function schemasSeenBy(each: pg.Client): Promise<number> {
 async function until(condition: () => Promise<boolean>): Promise<boolean> {
   for (let left = 400; left > 0; left -= 1) {
     if (await condition()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await sleep(100);
   }
   return false;
 }
@@ -57,8 +59,95 @@ test.serial("tables of one name are each session's own, with plans of their own,
   await c.end();
 });
 
+/** Cuts a node off from others for so long, and proves that nothing came through. ms */
+async function cutOff(t: ExecutionContext, node: number, others: readonly number[], ms: number): Promise<void> {
+  const { network } = cluster;
+  if (network === null) throw new Error("the nodes have a network between them");
+  const passed = await network.cut(node, others);
+  await sleep(ms);
+  t.is(passed(), 0, "nothing came through");
+  network.heal();
+}
+
+/** A session that goes on, or is ended. @returns what a statement comes to: its rows, or the SQLSTATE */
+async function cameTo(each: pg.Client, text: string): Promise<unknown> {
+  try {
+    return (await each.query(text)).rows;
+  } catch (error) {
+    return (error as { code?: unknown }).code;
+  }
+}
+
 test.serial(
-  "what the sessions of a killed node leave behind is cleared away by the next that makes some",
+  "a session keeps its temporary tables when its node was cut off for a moment, though it says nothing",
+  async (t) => {
+    const leader = await cluster.leaderOf(1);
+    const [node = 0] = [0, 1, 2].filter((index) => index !== leader);
+    const [one, other] = [await client(node), await client(leader)];
+    await one.query("CREATE TEMP TABLE mine (id int)");
+    await one.query("INSERT INTO mine VALUES (7)");
+    await cutOff(t, node, [leader], 4_000);
+    await sleep(silentMs + 2_000);
+    await other.query("CREATE TEMP TABLE mine (id int)");
+    t.deepEqual(await cameTo(one, "SELECT * FROM mine"), [{ id: 7 }]);
+    await one.query("INSERT INTO mine VALUES (8)");
+    t.is((await one.query("SELECT * FROM mine")).rowCount, 2);
+    await Promise.all([one.end(), other.end()]);
+    const next = await client(leader);
+    t.true(await until(async () => (await schemasSeenBy(next)) === 0), "both end with their sessions");
+    await next.end();
+  },
+);
+
+test.serial(
+  "a session whose node was cut off for long is ended, and never reads others' tables for its own",
+  async (t) => {
+    const leader = await cluster.leaderOf(1);
+    const rest = [0, 1, 2].filter((index) => index !== leader);
+    const [node = 0] = rest;
+    const [reads, writes, other] = [await client(node), await client(node), await client(leader)];
+    await other.query("CREATE TABLE mine (id int PRIMARY KEY)");
+    for (const each of [reads, writes]) {
+      await each.query("CREATE TEMP TABLE mine (id int PRIMARY KEY)");
+      await each.query({ name: "put", text: "INSERT INTO mine VALUES (7)" });
+      await each.query({ name: "get", text: "SELECT * FROM mine WHERE id = 7" });
+    }
+    await cutOff(
+      t,
+      node,
+      [0, 1, 2].filter((index) => index !== node),
+      silentMs + 8_000,
+    );
+    t.true(await until(async () => (await schemasSeenBy(other).catch(() => -1)) === 0), "they were cleared away");
+    t.true(await until(async () => (await cameTo(reads, "SELECT * FROM mine WHERE id = 7")) === "57P01"));
+    t.true(await until(async () => (await cameTo(writes, "INSERT INTO mine VALUES (8)")) === "57P01"));
+    t.deepEqual(await cameTo(other, "SELECT * FROM mine"), [], "nothing of theirs is in it");
+    await other.query("DROP TABLE mine");
+    await other.end();
+  },
+);
+
+test.serial(
+  "what the sessions of a killed node leave behind goes though the leader stays, and their role can go",
+  async (t) => {
+    const leader = await cluster.leaderOf(1);
+    const [node = 0] = [0, 1, 2].filter((index) => index !== leader);
+    const [lost, other] = [await client(node), await client(leader)];
+    await other.query("CREATE ROLE leaves");
+    await lost.query("SET ROLE leaves");
+    await lost.query("CREATE TEMP TABLE orphan (id int)");
+    await cluster.end(node, "SIGKILL");
+    t.is(await cameTo(other, "DROP ROLE leaves"), "2BP01");
+    t.true(await until(async () => (await schemasSeenBy(other)) === 0));
+    t.deepEqual(await cameTo(other, "DROP ROLE leaves"), []);
+    t.is(await cluster.leaderOf(1), leader);
+    await other.end();
+    await cluster.start(node);
+  },
+);
+
+test.serial(
+  "what the sessions of a killed leader leave behind goes, and what sessions of other nodes have does not",
   async (t) => {
     const leader = await cluster.leaderOf(1);
     const [one = 0, two = 0] = [0, 1, 2].filter((index) => index !== leader);
@@ -69,20 +158,8 @@ test.serial(
     await other.query("INSERT INTO survivor VALUES (1)");
     await cluster.end(leader, "SIGKILL");
     const next = await client(two);
-    t.true(
-      await until(async () => {
-        // A session makes its schema once.
-        await next.query("DISCARD TEMP").catch(() => {});
-        await next.query("CREATE TEMP TABLE fresh (id int)").catch(() => {});
-        return (await schemasSeenBy(next).catch(() => 0)) === 2;
-      }),
-      "the orphan's schema is gone, the survivor's is not",
-    );
-    t.deepEqual(
-      (await other.query("SELECT * FROM survivor")).rows,
-      [{ id: 1 }],
-      "though it has said nothing meanwhile",
-    );
+    t.true(await until(async () => (await schemasSeenBy(next).catch(() => 0)) === 1));
+    t.deepEqual(await cameTo(other, "SELECT * FROM survivor"), [{ id: 1 }], "though it has said nothing meanwhile");
     await Promise.all([other.end(), next.end()]);
   },
 );

@@ -89,43 +89,6 @@ for (const [what, first, second, then] of waits) {
   });
 }
 
-test("what was left by sessions that are over is cleared away by one of those that come, and the others do not wait", (t) => {
-  const rig = new ShardRig();
-  const [left] = sessionsOf(rig, 1);
-  if (left === undefined) throw new Error("a session was made");
-  left.rows("CREATE TEMP TABLE scratch (id int)");
-  // A leader that has not heard of the session, in all the time that it had.
-  const next = new ShardRig(rig.shard);
-  next.monotonic = 3_000;
-  const [, a, b] = sessionsOf(next, 3);
-  if (a === undefined || b === undefined) throw new Error("sessions were made");
-  a.begin();
-  b.begin();
-  a.rows("CREATE TEMP TABLE scratch (id int)");
-  b.rows("CREATE TEMP TABLE scratch (id int)");
-  b.commit();
-  a.commit();
-  t.deepEqual(a.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pg_temp%'"), [["2"]]);
-});
-
-test("nobody's temporary tables are cleared away before he could say that he is there, nor when he has", (t) => {
-  const rig = new ShardRig();
-  const [first, second] = pairOf(rig);
-  first.rows("CREATE TEMP TABLE scratch (id int)");
-  second.rows("CREATE TEMP TABLE scratch (id int)");
-  const next = new ShardRig(rig.shard);
-  const [one, , a, b] = sessionsOf(next, 4);
-  if (one === undefined || a === undefined || b === undefined) throw new Error("sessions were made");
-  next.monotonic = 2_999;
-  a.rows("CREATE TEMP TABLE scratch (id int)");
-  const schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pg_temp%' ORDER BY 1";
-  t.deepEqual(a.rows(schemas), [["pg_temp_1"], ["pg_temp_2"], ["pg_temp_3"]]);
-  one.callIn();
-  next.monotonic = 3_000;
-  b.rows("CREATE TEMP TABLE scratch (id int)");
-  t.deepEqual(a.rows(schemas), [["pg_temp_1"], ["pg_temp_3"], ["pg_temp_4"]]);
-});
-
 test("what another session's temporary views read is known when it goes", (t) => {
   const rig = new ShardRig();
   const [a, b] = pairOf(rig);

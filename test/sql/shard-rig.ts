@@ -3,7 +3,7 @@
  * whom is the test's own choice. The log is kept, to be replayed.
  */
 import { LoadBlockWriter } from "../../actors/messages/load-block.js";
-import type { SqlReply, SqlRequest, WireValue } from "../../actors/messages/sql.js";
+import type { SettingChange, SqlReply, SqlRequest, WireValue } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
 import { SqlDecider } from "../../actors/shard/sql/decider.js";
@@ -60,7 +60,10 @@ export function answerOf(reply: SqlReply): Answer {
   }
 }
 
-const port: Port = { neighbour: "gateway-0", epoch: 1 as Epoch, isOpen: true };
+/** A way that requests come. */
+export const portOf = (): Port & { isOpen: boolean } => ({ neighbour: "gateway-0", epoch: 1 as Epoch, isOpen: true });
+
+const port: Port = portOf();
 
 /** Counts the checks that it binds. */
 class CountingEngine extends QueryEngine {
@@ -93,6 +96,8 @@ export class ShardRig {
   decided = 0;
   /** Statements that were answered at once, whatever was under way. */
   told = 0;
+  /** What the newest answer says of its session's settings. */
+  said: readonly SettingChange[] = [];
   /** How often a statement has said that it is at work. */
   signs = 0;
 
@@ -106,7 +111,7 @@ export class ShardRig {
       engine: this.engine,
       state: this.shard.state,
       limits: this.limits,
-      answer: (request, body) => void this.#late.set(request.correlation, answerOf(decodeSqlReply(body))),
+      answer: (request, body) => void this.#late.set(request.correlation, this.#taken(body)),
       defect: (error) => {
         throw error;
       },
@@ -124,7 +129,15 @@ export class ShardRig {
     return new RigSession(this, this.#session, user);
   }
 
-  send(request: SqlRequest): { correlation: number; answer: Answer } {
+  /** The shard ends what nobody ends. @returns how many sessions it took for such */
+  lookAfterSessions(): number {
+    const ends = this.decider.endsOfSilent();
+    for (const end of ends) this.send(end, null);
+    return ends.length;
+  }
+
+  /** @param from which way it comes; null: the shard has asked itself */
+  send(request: SqlRequest, from: Port | null = port): { correlation: number; answer: Answer } {
     this.#correlation += 1;
     const correlation = this.#correlation;
     const body = encodeSqlRequest(request);
@@ -135,7 +148,7 @@ export class ShardRig {
     const answer = this.#decide({
       bytes,
       view: new DataView(bytes.buffer),
-      port,
+      port: from,
       envelope: null,
       correlation,
       deadline: 0,
@@ -170,6 +183,12 @@ export class ShardRig {
     this.#settle();
   }
 
+  #taken(body: Uint8Array): Answer {
+    const reply = decodeSqlReply(body);
+    this.said = reply.kind === "rows" ? reply.settings : [];
+    return answerOf(reply);
+  }
+
   /** The answer of a statement that waited; null while it still does. */
   late(correlation: number): Answer | null {
     return this.#late.get(correlation) ?? null;
@@ -191,7 +210,7 @@ export class ShardRig {
         // Not the error itself: what deciding throws stops the shard, and a refusal does not.
         throw new Error(`refused: ${outcome.error.message}`, { cause: outcome.error });
       case "answer":
-        return answerOf(decodeSqlReply(outcome.body));
+        return this.#taken(outcome.body);
       case "commit": {
         const { stages } = outcome;
         this.shard.principal = outcome.bytes.slice(outcome.bodyTo);
@@ -205,9 +224,9 @@ export class ShardRig {
           position,
           error,
         } = this.shard.submitBytes(requestKind.sqlCommit, outcome.bytes.slice(0, outcome.bodyTo));
-        if (written === decided.written) return answerOf(decodeSqlReply(outcome.committed(position)));
+        if (written === decided.written) return this.#taken(outcome.committed(position));
         assert(error !== null, "what is not written is refused");
-        return answerOf(decodeSqlReply(outcome.refused(error)));
+        return this.#taken(outcome.refused(error));
       }
     }
   }
@@ -222,6 +241,8 @@ export class RigSession {
   #requests = 0;
   settings: readonly (readonly [string, string])[] = [];
   isSuperuser = true;
+  /** Which way its requests come. */
+  port: Port = port;
   /** Of the statement that was sent last. */
   correlation = 0;
 
@@ -261,7 +282,7 @@ export class RigSession {
         startedAt: this.#startedAt,
       },
     });
-    const { correlation, answer } = this.#rig.send(request);
+    const { correlation, answer } = this.#rig.send(request, this.port);
     this.correlation = correlation;
     // As a gateway counts.
     if (this.#isOpen && kind !== "describe") this.#requests += 1;
@@ -315,6 +336,11 @@ export class RigSession {
     return this.#send("close", withoutSyntax());
   }
 
+  /** It is over, as its gateway says. */
+  end(): Answer {
+    return this.#send("end", withoutSyntax());
+  }
+
   /** Its gateway knows of no transaction, and has told nobody of its end. */
   forget(): void {
     this.#isOpen = false;
@@ -340,6 +366,11 @@ export class RigSession {
     const answer = this.run(text);
     if (answer.kind !== "rows") throw new Error(`${text}: ${JSON.stringify(answer)}`);
     return answer.rows;
+  }
+
+  /** What the newest answer says of a setting; null for nothing. */
+  told(name: string): string | null {
+    return this.#rig.said.find(([each]) => each === name)?.[1] ?? null;
   }
 
   /** SQLSTATE of a statement that must fail. */

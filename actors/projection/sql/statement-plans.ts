@@ -17,6 +17,7 @@ import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import { PointRows } from "../../sql/point-rows.js";
 import { readSequence } from "../../sql/sequence-state.js";
+import { expectTemporary } from "../../sql/temporary-loss.js";
 import { ended, noRowBytes } from "./run.js";
 
 export interface PlansHost {
@@ -66,6 +67,8 @@ export class StatementPlans {
   ): PlannedStatement | null {
     const statement = this.plans.statement(request);
     if (statement === null) return null;
+    // Who takes stale reads may be before the making of his own tables.
+    if (request.atLeast >= 0) expectTemporary(request, catalog);
     const { text, parameterTypes } = request;
     return this.plans.keep(
       request,

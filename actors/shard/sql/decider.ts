@@ -9,7 +9,6 @@ import type { Port } from "../../../runtime/actor/definition.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import { encodeLocks } from "../../../runtime/query/catalog/lock-facts.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
-import { temporarySchemaName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { lockKeeperIn } from "../../../runtime/query/session-locks.js";
 import { isPageDamage } from "../../../runtime/store/page-file.js";
@@ -18,11 +17,12 @@ import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { type DecodedSqlRequest, decodeSqlRequest } from "../../messages/sql-codec.js";
 import { statementError } from "../../sql/engine.js";
+import { temporarySchemaOf } from "../../sql/evaluation.js";
 import { PlanCache } from "../../sql/plan-cache.js";
 import { UnfetchedRows } from "../../sql/unfetched-rows.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { CommitMaker, type CommitReply } from "./commit-maker.js";
-import { type DeciderHost, type Deciding, temporaryName } from "./deciding.js";
+import type { DeciderHost, Deciding } from "./deciding.js";
 import { DrawnOids } from "./drawn-oids.js";
 import { KeptOutcomes } from "./kept-outcomes.js";
 import { LockQueue } from "./lock-queue.js";
@@ -38,6 +38,7 @@ import { servedPosition } from "./served-tenant.js";
 import { Session } from "./session.js";
 import { StatementExecution } from "./statement-execution.js";
 import { StatementPrograms } from "./statement-programs.js";
+import { endOf, TemporarySessions } from "./temporary-sessions.js";
 import { Transaction } from "./transaction.js";
 import { ViewKeeper } from "./view-keeper.js";
 
@@ -55,16 +56,16 @@ export class SqlDecider {
   #nextOwner = 1;
 
   constructor(host: DeciderHost) {
+    const reads = new StateReads(host.state);
     this.#deciding = {
       host,
-      reads: new StateReads(host.state),
+      reads,
       catalogs: new CatalogCache(),
       plans: new PlanCache(),
       locks: new LockTable(),
       sequences: new Sequences(),
       oids: new DrawnOids(),
-      temporary: new Set(),
-      since: host.monotonic(),
+      temporary: new TemporarySessions(reads, () => host.monotonic()),
       keeper: keeperOf(host),
     };
     this.#commits = new CommitMaker(this.#deciding);
@@ -150,19 +151,7 @@ export class SqlDecider {
   #decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest): SqlOutcome {
     if (this.#queue.count > 0 && this.#isHeld(waiting, request)) return { kind: "waits" };
     const position = servedPosition(this.#deciding.reads, request.tenant);
-    if (request.kind === "end") {
-      this.#end(request);
-      const dropped = this.#execution.withoutTemporary(request);
-      if (dropped === null) return answer(done("END", position));
-      return this.#commitOf(
-        waiting,
-        request,
-        dropped,
-        position,
-        (at) => done("END", at),
-        () => {},
-      );
-    }
+    if (request.kind === "end") return this.#endWholly(waiting, request, position);
     if (request.kind === "locks") return answer(done(this.#locksOf(request.tenant), position));
     if (this.#hasLostLocks(request)) return answer(failed(locksLost()));
     const alone = this.#recent.isEmpty
@@ -216,7 +205,7 @@ export class SqlDecider {
         throw new SqlError("XX000", "what was notified is read from a projection");
       case "close":
         session.close(request.cursor);
-        this.#execution.callIn(request);
+        this.#execution.callIn(request, session);
         return answer(done("CLOSE", position));
       case "commit":
         return this.#commit(waiting, request, session, position);
@@ -396,11 +385,37 @@ export class SqlDecider {
 
   // ------------------------------------------------------------------ ends
 
+  /** The session is over, and its temporary tables go as well. */
+  #endWholly(waiting: Readonly<QueuedRequest>, request: SqlRequest, position: number): SqlOutcome {
+    const { temporary } = this.#deciding;
+    const schema = temporarySchemaOf(request);
+    // This shard has asked itself to, and the session has called in since.
+    const isOwn = waiting.port === null;
+    if (isOwn && (schema === null || !temporary.isLeft(request.tenant, schema))) return answer(done("END", position));
+    this.#end(request);
+    const dropped = this.#execution.withoutTemporary(request);
+    const reply = (at: number): SqlReply => {
+      if (schema !== null) temporary.cleared(request.tenant, schema);
+      return done("END", at);
+    };
+    if (dropped === null) return answer(done("END", position));
+    return this.#commitOf(waiting, request, dropped, position, reply, () => {});
+  }
+
+  /** Whether temporary tables of sessions that are over may have to be cleared away before long. */
+  get looksAfterSessions(): boolean {
+    return this.#deciding.temporary.isWaiting;
+  }
+
+  /** Requests of this shard's own: the ends of sessions that nobody ends. */
+  endsOfSilent(): readonly SqlRequest[] {
+    return this.#deciding.temporary.due().map(endOf);
+  }
+
   #end(request: Pick<SqlRequest, "tenant" | "session">): void {
     const name = `${request.tenant} ${request.session}`;
     const session = this.#sessions.get(name);
     if (session === undefined) return;
-    this.#deciding.temporary.delete(temporaryName(request.tenant, temporarySchemaName(request.session)));
     this.#queue.drop(session);
     this.#rollback(session);
     session.closeAll();
@@ -427,6 +442,7 @@ export class SqlDecider {
       const [tenant, number] = name.split(" ").map(Number);
       if (tenant !== undefined && number !== undefined) this.#end({ tenant, session: number });
     }
+    this.#deciding.temporary.portsClosed();
   }
 
   /** The state went back, or somebody else leads: every transaction is over, and who waits is told. */
@@ -450,7 +466,6 @@ export class SqlDecider {
     this.#kept.clear();
     this.#recent.clear();
     this.#deciding.keeper = keeperOf(this.#deciding.host);
-    this.#deciding.since = this.#deciding.host.monotonic();
   }
 }
 

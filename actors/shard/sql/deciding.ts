@@ -9,6 +9,7 @@ import type { DrawnOids } from "./drawn-oids.js";
 import type { FactsLimits } from "./facts-limits.js";
 import type { LockTable } from "./lock-table.js";
 import type { Sequences } from "./sequences.js";
+import type { TemporarySessions } from "./temporary-sessions.js";
 
 export interface DeciderHost {
   readonly engine: Engine;
@@ -35,12 +36,7 @@ export interface Deciding {
   readonly locks: LockTable;
   readonly sequences: Sequences;
   readonly oids: DrawnOids;
-  /** Schemas of temporary tables whose sessions are there, by tenant and name. */
-  readonly temporary: Set<string>;
-  /** When this shard began to decide, on its own clock. ms */
-  since: number;
+  readonly temporary: TemporarySessions;
   /** Who keeps the sessions' advisory locks. It has another name once some were lost. */
   keeper: string;
 }
-
-export const temporaryName = (tenant: number, schema: string): string => `${tenant} ${schema}`;

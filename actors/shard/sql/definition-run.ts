@@ -5,6 +5,7 @@ import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../..
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { errorWithNames } from "../../../runtime/query/catalog/system/names.js";
+import { temporaryMadeSetting } from "../../../runtime/query/catalog/temporary.js";
 import type { RowBatch } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { copyOf } from "../../../runtime/query/execute/vector.js";
@@ -33,28 +34,26 @@ import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
 import { setConstraints } from "./deferred-constraints.js";
-import { isUndisturbed, lockChanges } from "./definition-locks.js";
+import { lockChanges } from "./definition-locks.js";
 import type { DrawnOids } from "./drawn-oids.js";
 import { RowLoad } from "./row-load.js";
 import { elementsOf, type SchemaElements } from "./schema-elements.js";
 import { effectsOf } from "./session-effects.js";
 import { tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
-import { dropSchemas } from "./temporary-tables.js";
+import { dropSchema } from "./temporary-tables.js";
 
 export interface DefinitionHost {
   /** A number below 0 that stands for no other catalog. */
   nextVersion(): number;
   readonly oids: DrawnOids;
-  /** Whether a schema of temporary tables is of a session that is over. */
-  isOver(schema: string): boolean;
 }
 
 export function runDefinition(
   parts: StatementParts,
   run: StatementRun,
   body: BoundDefinition | BoundSession,
-  { nextVersion, oids, isOver }: DefinitionHost,
+  { nextVersion, oids }: DefinitionHost,
 ): StatementResult {
   const { statement } = body;
   if (body.kind === "session") {
@@ -79,16 +78,9 @@ export function runDefinition(
   );
   const query = body.kind === "definition" ? body.query : null;
   const ports = portsOf(parts, run, draft, query);
-  const { temporarySchema } = evaluation.context;
-  const isFirst = temporarySchema !== null && catalog.schemaByName(temporarySchema) === null;
   const { tag } = defined(body, ports, evaluation.context);
   if (elements !== null) defineElements(parts, run, draft, elements);
-  // Whoever makes something temporary for the first time clears away what others have left.
-  const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
-  if (isMade) {
-    const isLeft = (schema: string): boolean => schema !== temporarySchema && isOver(schema);
-    dropSchemas(draft, isLeft, (oid) => isUndisturbed(tenant, oid, locks));
-  }
+  tellTemporary(evaluation, catalog, draft.catalog);
   if (draft.hasChanged) {
     lockChanges(draft, tenant, locks);
     oids.drawn(tenant, draft.nextOid);
@@ -98,6 +90,15 @@ export function runDefinition(
     transaction.defined(computed);
   }
   return { rows: null, count: 0, tag: () => tag };
+}
+
+/** The session hears whether it has a schema of temporary tables, where a definition may have changed that. */
+function tellTemporary({ context, changed }: StatementParts["evaluation"], before: Catalog, after: Catalog): void {
+  const { temporarySchema: schema } = context;
+  if (schema === null) return;
+  const isThere = after.schemaByName(schema) !== null;
+  if (isThere || before.schemaByName(schema) !== null)
+    changed.push([temporaryMadeSetting, isThere ? "on" : "", "session"]);
 }
 
 /** What is made in a new schema: each is bound as the catalog is by then. */
@@ -144,11 +145,7 @@ function defineOf({ statement }: BoundSession, ports: DefinitionPorts): Definiti
   if (statement.kind === "truncate") return define(statement, ports);
   if (statement.kind !== "discard") throw notSupported(statement.kind);
   const { temporarySchema } = ports;
-  dropSchemas(
-    ports.draft,
-    (schema) => schema === temporarySchema,
-    () => true,
-  );
+  if (temporarySchema !== null) dropSchema(ports.draft, temporarySchema, () => true);
   return { tag: "DISCARD TEMP" };
 }
 

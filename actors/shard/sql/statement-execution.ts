@@ -4,6 +4,7 @@
  */
 import { type BoundStatement, isBoundModification } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { temporaryMadeSetting } from "../../../runtime/query/catalog/temporary.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
@@ -12,7 +13,7 @@ import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
+import type { SettingChange, SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
 import { answerBytesMax } from "../../sql/data-rows.js";
 import { statementError } from "../../sql/engine.js";
@@ -20,8 +21,9 @@ import { Evaluation, temporarySchemaOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { PointRows } from "../../sql/point-rows.js";
+import { expectTemporary } from "../../sql/temporary-loss.js";
 import { advisoryLock } from "./advisory-locks.js";
-import { type Deciding, temporaryName } from "./deciding.js";
+import type { Deciding } from "./deciding.js";
 import { settleDeferred } from "./deferred-constraints.js";
 import { isUndisturbed } from "./definition-locks.js";
 import { runDefinition } from "./definition-run.js";
@@ -36,7 +38,7 @@ import { effectsOf } from "./session-effects.js";
 import { StatementLocks } from "./statement-locks.js";
 import type { StatementPrograms } from "./statement-programs.js";
 import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
-import { dropSchemas, endOfCommit } from "./temporary-tables.js";
+import { dropSchema, endOfCommit } from "./temporary-tables.js";
 import { Transaction, transactionBytesMax } from "./transaction.js";
 
 /** A statement that is over: its answer, or what its transaction, which it was alone in, comes to. */
@@ -58,9 +60,6 @@ interface Around {
 }
 
 /** What is done for a transaction as a whole is done as its COMMIT. */
-/** How long sessions have to call in where a shard begins to decide: their gateways are told, and say so at once. */
-const callInMs = 3_000;
-
 const commitStatement: BoundStatement = {
   body: { kind: "session", statement: { kind: "commit", andChain: false, location: -1 } },
   parameterTypes: [],
@@ -130,7 +129,7 @@ export class StatementExecution {
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") return outcomeOf(answer(described(planned)));
       expectAllowed(request, planned, asOf);
-      this.callIn(request);
+      this.callIn(request, session);
       const parts = this.#parts(request, session, { transaction, catalog, position }, { locks, reader, evaluation });
       let result = this.#programs.run(parts, planned, catalog);
       if (result === null) {
@@ -165,15 +164,23 @@ export class StatementExecution {
     }
   }
 
-  /** What a statement says beside its rows: also who keeps the session's advisory locks, when its gateway believes something else. */
+  /**
+   * What a statement says beside its rows: also who keeps the session's advisory locks, when its gateway believes something else, and that its
+   * temporary tables are there, when its gateway was not told.
+   */
   #said(evaluation: Evaluation, { advisory }: Session): Pick<Evaluation, "notices" | "changed" | "takeDelay"> {
+    const { notices, settings, context } = evaluation;
     const keeper = advisory.isEmpty ? "" : this.#deciding.keeper;
-    if (evaluation.settings.get(lockKeeperSetting) === keeper) return evaluation;
-    return {
-      notices: evaluation.notices,
-      changed: [...evaluation.changed, [lockKeeperSetting, keeper, "session"]],
-      takeDelay: () => evaluation.takeDelay(),
-    };
+    const changed: SettingChange[] = [];
+    if (settings.get(lockKeeperSetting) !== keeper) changed.push([lockKeeperSetting, keeper, "session"]);
+    const { temporarySchema: schema, catalog } = context;
+    const isToTell =
+      schema !== null && settings.get(temporaryMadeSetting) === "" && catalog.schemaByName(schema) !== null;
+    // What a definition has come to it says itself.
+    if (isToTell && !evaluation.changed.some(([name]) => name === temporaryMadeSetting))
+      changed.push([temporaryMadeSetting, "on", "session"]);
+    if (changed.length === 0) return evaluation;
+    return { notices, changed: [...evaluation.changed, ...changed], takeDelay: () => evaluation.takeDelay() };
   }
 
   #parts(
@@ -233,28 +240,29 @@ export class StatementExecution {
   }
 
   /** A session is there: what it has of temporary tables is not left. */
-  callIn(request: SqlRequest): void {
+  callIn(request: SqlRequest, { port }: Session): void {
     const schema = temporarySchemaOf(request);
-    if (schema !== null) this.#deciding.temporary.add(temporaryName(request.tenant, schema));
+    if (schema !== null) this.#deciding.temporary.callIn(request.tenant, schema, port);
   }
 
-  /** What takes away the temporary tables of a session that is over; null when there are none, or somebody changes one. */
+  /**
+   * What takes away the temporary tables of a session that is over; null when there are none, or somebody changes one. Until they are gone they
+   * count as left.
+   */
   withoutTemporary(request: SqlRequest): Transaction | null {
     const { tenant } = request;
     const name = temporarySchemaOf(request);
     const { catalogs, host, locks, temporary } = this.#deciding;
     if (name === null) return null;
-    temporary.delete(temporaryName(tenant, name));
+    temporary.leave(tenant, name);
     const catalog = catalogs.current(host.state, tenant);
-    if (catalog.schemaByName(name) === null) return null;
-    // Else the next session that makes something temporary sees to it.
+    if (catalog.schemaByName(name) === null) {
+      temporary.cleared(tenant, name);
+      return null;
+    }
     const alone = new StatementLocks(locks, null);
     const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, this.#nextPending--);
-    dropSchemas(
-      draft,
-      (schema) => schema === name,
-      (oid) => isUndisturbed(tenant, oid, alone),
-    );
+    dropSchema(draft, name, (oid) => isUndisturbed(tenant, oid, alone));
     if (!draft.hasChanged) return null;
     const transaction = new Transaction(0, tenant, "readCommitted", -1);
     draft.finish(tenant, transaction.overlay, host.state);
@@ -289,18 +297,11 @@ export class StatementExecution {
       ? runDefinition(parts, run, body, {
           nextVersion: () => this.#nextPending--,
           oids: this.#deciding.oids,
-          isOver: (schema) => this.#isOver(parts.request.tenant, schema),
         })
       : run.run(bound);
   }
 
   /** One row by its key, with the transaction's writes. */
-  /** Whether a schema of temporary tables is nobody's: who is there has had time to say so. */
-  #isOver(tenant: number, schema: string): boolean {
-    const { host, since, temporary } = this.#deciding;
-    return host.monotonic() - since >= callInMs && !temporary.has(temporaryName(tenant, schema));
-  }
-
   #point(
     { request, evaluation, reader }: StatementParts,
     { bound }: PlannedStatement,
@@ -325,6 +326,7 @@ export class StatementExecution {
     const { plans, host } = this.#deciding;
     const statement = plans.statement(request);
     if (statement === null) return null;
+    expectTemporary(request, catalog);
     const bound = host.engine.bind({
       statement,
       text: request.text,

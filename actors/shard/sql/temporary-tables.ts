@@ -1,10 +1,9 @@
 /**
- * The end of temporary tables: those of a commit (ON COMMIT), those of a session, and those that sessions have left behind. What ON COMMIT
- * takes away again never reaches the log.
+ * The end of temporary tables: those of a commit (ON COMMIT), and those of a session. What ON COMMIT takes away again never reaches the log.
  */
 import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
-import { temporarySchemas } from "../../../runtime/query/catalog/temporary.js";
+import { isTemporaryName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { Cascades } from "../../../runtime/query/write/definition/cascades.js";
@@ -76,24 +75,22 @@ export function endOfCommit(
 }
 
 /**
- * Removes the schemas of sessions which `isOver` says are over, and everything that lies in them.
+ * Removes the schema of a session, if there is one, and everything that lies in it.
  *
  * @param isFree whether an object can be removed now: a schema with one that cannot stays as it is
  */
-export function dropSchemas(
-  draft: CatalogDraft,
-  isOver: (schema: string) => boolean,
-  isFree: (oid: Oid) => boolean,
-): void {
-  const objects = [...draft.catalog.objects()];
-  for (const { oid: schema } of [...temporarySchemas(draft.catalog)].filter(({ name }) => isOver(name))) {
-    const inside = objects.filter((object) => object.kind !== "schema" && object.schema === schema);
-    const gone = [...inside.map(({ oid }) => oid), schema];
-    if (!gone.every(isFree)) continue;
-    assert(
-      inside.every(({ kind }) => kind !== "materializedView"),
-      "no view keeps rows of temporary tables",
-    );
-    for (const oid of gone) draft.remove(oid);
-  }
+export function dropSchema(draft: CatalogDraft, name: string, isFree: (oid: Oid) => boolean): void {
+  assert(isTemporaryName(name), "only a session's schema goes without being asked for");
+  const schema = draft.catalog.schemaByName(name);
+  if (schema === null) return;
+  const inside = [...draft.catalog.objects()].filter(
+    (object) => object.kind !== "schema" && object.schema === schema.oid,
+  );
+  const gone = [...inside.map(({ oid }) => oid), schema.oid];
+  if (!gone.every(isFree)) return;
+  assert(
+    inside.every(({ kind }) => kind !== "materializedView"),
+    "no view keeps rows of temporary tables",
+  );
+  for (const oid of gone) draft.remove(oid);
 }

@@ -5,7 +5,11 @@
 
 import type { SqlColumn, WireValue } from "../../../actors/messages/sql.js";
 import { signalSetting } from "../../../runtime/query/catalog/session-facts.js";
-import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
+import {
+  temporaryMadeSetting,
+  temporarySchemaName,
+  temporarySchemaSetting,
+} from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
 import { encodeCursorRow } from "../../../runtime/query/types/cursor-row.js";
@@ -135,6 +139,7 @@ export class Exchange {
       }
       if (name === signalSetting) deliver(value, this.identity, this.host.peers);
       else if (name === lockKeeperSetting) this.settings.fix(name, value);
+      else if (name === temporaryMadeSetting) this.settings.assume(name, value, "session");
       else if (name === "role") this.roles.become(value, scope);
       else this.settings.set(name, value, scope);
     }

@@ -1,7 +1,7 @@
 /** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
 import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
-import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
+import { temporaryMadeSetting, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
 import type { SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
@@ -408,6 +408,7 @@ export class Statements {
         this.#channels.stop();
         if (this.#exchange.runs.usedShard) await this.#exchange.runs.rows({ kind: "end" }, "shard");
         for (const name of [temporarySchemaSetting, lockKeeperSetting]) this.#exchange.settings.fix(name, "");
+        this.#exchange.settings.assume(temporaryMadeSetting, "", "session");
         return tagOnly("DISCARD ALL");
       case "plans":
         return tagOnly("DISCARD PLANS");

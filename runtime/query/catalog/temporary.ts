@@ -2,16 +2,29 @@
  * Temporary tables lie in a schema of their session's, which is looked into before all others and goes with the session. Its name says
  * whose it is (docs/decisions/0018-temporary-tables-are-facts.md).
  */
+import { assert } from "../../types/assert.js";
 import type { Catalog, SchemaDefinition } from "./model.js";
 
 /** The setting that tells whoever runs a statement the session's schema; empty while it has none. */
 export const temporarySchemaSetting = "kimberlite.temporary_schema";
+
+/**
+ * The setting that says that the session's schema is there, as the shard has told; empty while it is not. Whoever finds no such schema then knows
+ * that it was cleared away, with all that lay in it: the session's names are not to mean others' tables.
+ */
+export const temporaryMadeSetting = "kimberlite.temporary_made";
 
 /** What a session calls its own schema. */
 export const ownTemporarySchema = "pg_temp";
 
 /** The schema of a session, by the session's number. */
 export const temporarySchemaName = (session: number): string => `${ownTemporarySchema}_${session}`;
+
+/** The number of the session that has a schema of that name. */
+export function sessionOfTemporary(schema: string): number {
+  assert(isTemporaryName(schema), "a schema of temporary tables has its session's number");
+  return Number(schema.slice(ownTemporarySchema.length + 1));
+}
 
 export const isTemporaryName = (schema: string): boolean => /^pg_temp_\d+$/.test(schema);
 
