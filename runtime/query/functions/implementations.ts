@@ -19,6 +19,7 @@ import { floats } from "./implementations/float.js";
 import { dateFormats } from "./implementations/format-dates.js";
 import { numberFormats } from "./implementations/format-numbers.js";
 import { hashes } from "./implementations/hashes.js";
+import { indexProperties } from "./implementations/index-properties.js";
 import { inets } from "./implementations/inet.js";
 import { informationSchema } from "./implementations/information-schema.js";
 import { integers } from "./implementations/integer.js";
@@ -104,6 +105,7 @@ const implementations = collect([
   sequences,
   sizes,
   byteSizes,
+  indexProperties,
   informationSchema,
   notifications,
   privilegeImplementations(),

@@ -68,12 +68,26 @@ const missing = (name: string, position?: number): SqlError =>
  */
 export type FindUserType = (by: readonly string[] | Oid, position?: number) => SqlType | null;
 
-/** Types of PostgreSQL that do not exist here. */
-const notDone: ReadonlySet<string> = new Set(
-  `point line lseg box path polygon circle xml tsvector tsquery pg_snapshot txid_snapshot
-  int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
-  datemultirange regconfig regdictionary regcollation`.split(/\s+/u),
+/** Types of PostgreSQL that do not exist here, with the numbers that they have there. */
+const notDone: ReadonlyMap<string, Oid> = new Map(
+  `xml 142, point 600, lseg 601, path 602, box 603, polygon 604, line 628, circle 718, txid_snapshot 2970, tsvector 3614, tsquery 3615,
+  regconfig 3734, regdictionary 3769, int4range 3904, numrange 3906, tsrange 3908, tstzrange 3910, daterange 3912, int8range 3926,
+  regcollation 4191, int4multirange 4451, nummultirange 4532, tsmultirange 4533, tstzmultirange 4534, datemultirange 4535, int8multirange 4536,
+  pg_snapshot 5038`
+    .split(",")
+    .map((entry): [string, Oid] => {
+      const [name = "", oid = ""] = entry.trim().split(" ");
+      return [name, Number(oid)];
+    }),
 );
+
+/** The number by which PostgreSQL knows a type that does not exist here: what is compared with it is of another type. 0 for any other name. */
+export const oidOfTypeNotDone = (name: string): Oid => notDone.get(name) ?? 0;
+
+/** The name of such a type by its number; null for any other number. */
+export const nameOfTypeNotDone = (oid: Oid): string | null =>
+  [...notDone].find(([, number]) => number === oid)?.[0] ?? null;
+
 const isNotDone = (name: string): boolean => notDone.has(name.replace(/^_/u, ""));
 
 /** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. */

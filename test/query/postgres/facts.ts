@@ -42,11 +42,14 @@ const operatorsQuery = `
   order by o.oid`;
 
 const unwanted =
-  "^(hash(?!(text|int[48])(extended)?$|int2$)|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_(?!get_|clear_|reset)|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
+  "^(hash(?!(text|int[48])(extended)?$|int2$)|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_indexam_progress|pg_stat_(?!get_|clear_|reset)|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
   "RI_|pg_event_trigger|pg_ls_|pg_read_|pg_copy_|pg_create_|pg_drop_|pg_walfile|pg_wal_replay_(pause|resume)|pg_get_(multixact|shmem|" +
   "publication|replication|backend_memory|catalog_foreign|wal)|pg_(hba|ident)_file|pg_show_(all_file|replication)|ts_|tsvector|fmgr_|" +
   "postgresql_fdw|plpgsql|pg_backup|pg_extension|pg_import|pg_rotate|pg_safe_snap|pg_isolation|pg_promote|pg_log_|pg_nextoid|pg_stop_making|" +
   "currtid|xml|.*range_subdiff|.*_combine$|.*_accum$|.*_accum_inv$|.*_hash(_extended)?$|.*(sel|joinsel|_support|sortsupport)$|in_range)";
+
+/** Rows of catalogs that functions are given: they are records here, where tables are no types. */
+const rowTypes = "'pg_attribute'::regtype, 'pg_type'::regtype";
 
 const proceduresQuery = `
   with sup as (${supportedTypes}),
@@ -54,7 +57,8 @@ const proceduresQuery = `
     union select unnest(array['enum_in', 'enum_out', 'enum_recv', 'domain_in', 'domain_recv']::regproc[]))
   select concat_ws(' ', p.oid,
     case when p.pronamespace = 'information_schema'::regnamespace then 'information_schema.' else '' end || p.proname || '(' ||
-      coalesce((select string_agg(a.typname, ',' order by o) from unnest(p.proargtypes) with ordinality as u (oid, o) join pg_type a using (oid)), '') || ')',
+      coalesce((select string_agg(case when a.oid in (${rowTypes}) then 'record' else a.typname end, ',' order by o)
+        from unnest(p.proargtypes) with ordinality as u (oid, o) join pg_type a using (oid)), '') || ')',
     r.typname, p.prokind,
     p.provolatile::text || case when p.proisstrict then 's' else '' end || case when p.proretset then 'r' else '' end
       || case when ag.aggkind <> 'n' then ag.aggkind::text || ag.aggnumdirectargs else '' end,
@@ -66,7 +70,8 @@ const proceduresQuery = `
        from unnest(p.proargnames, p.proargmodes) with ordinality as u (n, m, o) where (m is null or m in ('i', 'v', 'b')) and o <= p.pronargs and n <> '')
   )
   from pg_proc p join sup r on r.oid = p.prorettype left join pg_aggregate ag on ag.aggfnoid = p.oid
-  where not exists (select from unnest(p.proargtypes) a where a not in (select oid from sup) and a <> 'internal'::regtype)
+  where not exists (select from unnest(p.proargtypes) a where a not in (select oid from sup union select ${rowTypes.replace(", ", " union select ")})
+      and a <> 'internal'::regtype)
     and p.pronamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
     and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
     and (p.oid in (select oid from io) or p.proname !~ '${unwanted}'

@@ -175,6 +175,12 @@ function identityRow(column: ColumnDefinition | null, world: CatalogWorld): Syst
   return { is_identity: "YES", identity_generation: column.identity === "always" ? "ALWAYS" : "BY DEFAULT", ...bounds };
 }
 
+/** Whether a domain says that its values are not NULL; what the domains beneath it say does not count. */
+function isNeverNull({ domain }: SqlType, { catalog }: ExpressionWorld): boolean {
+  const found = domain === undefined ? null : catalog.objectByOid(domain);
+  return found?.kind === "domain" && found.isNotNull;
+}
+
 export function* columnRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
   for (const { relation, name, number, type, collation, definition, valued } of listedColumns(world)) {
     const isGenerated = definition !== null && definition.generated !== null;
@@ -186,7 +192,7 @@ export function* columnRows(world: ExpressionWorld, database: string): Iterable<
       column_name: name,
       ordinal_position: number,
       column_default: isGenerated ? null : value,
-      is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
+      is_nullable: yesNo(definition?.isNotNull !== true && !isNeverNull(type, world)),
       ...typeRow({ type, ...(collation === undefined ? {} : { collation }) }, database, world),
       dtd_identifier: String(number),
       is_self_referencing: "NO",

@@ -29,7 +29,9 @@ const schemaOids: Readonly<Record<ProcedureSchema, Oid>> = {
 
 function argumentColumns(procedure: ProcedureFacts): SystemRow {
   const { argumentTypes, outColumns, argumentNames, variadic } = procedure;
-  const names = [...argumentNames, ...outColumns.map(({ name }) => name)];
+  // What comes behind a parameter without a name keeps its place.
+  const given = argumentTypes.map((_, index) => argumentNames[index] ?? "");
+  const names = [...given, ...outColumns.map(({ name }) => name)];
   const modes = [
     ...argumentTypes.map((_, index) => (variadic !== 0 && index === argumentTypes.length - 1 ? "v" : "i")),
     ...outColumns.map(() => "o"),
@@ -41,7 +43,7 @@ function argumentColumns(procedure: ProcedureFacts): SystemRow {
       ? null
       : new SqlArray(typeOid.oid, [...argumentTypes, ...outColumns.map(({ type }) => type)]),
     proargmodes: isPlain ? null : new SqlArray(typeOid.char, modes),
-    proargnames: names.length === 0 ? null : new SqlArray(typeOid.text, names),
+    proargnames: names.every((name) => name === "") ? null : new SqlArray(typeOid.text, names),
   };
 }
 

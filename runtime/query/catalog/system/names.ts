@@ -5,7 +5,14 @@ import { allOperators, allProcedures, operatorOf, procedureOf } from "../../func
 import { quoteIdentifier, readQualifiedName } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
-import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
+import {
+  type FindUserType,
+  formatType,
+  nameOfTypeNotDone,
+  oidOfTypeNotDone,
+  parseTypeName,
+  typeLabel,
+} from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import { isUserType, numberInOid, withTypeNames } from "../../types/user-types.js";
 import { roleOidOf } from "../role-set.js";
@@ -64,9 +71,17 @@ class NameReader {
     return numberInOid(type.oid);
   }
 
+  /** Also of PostgreSQL's types that do not exist here: tools compare types with them. */
   type(text: string): Oid {
-    const type = parseTypeName(text, this.#find);
-    return type.domain ?? type.oid;
+    try {
+      const type = parseTypeName(text, this.#find);
+      return type.domain ?? type.oid;
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.sqlState !== "0A000") throw error;
+      const oid = oidOfTypeNotDone(text.trim().replace(/^pg_catalog\./u, ""));
+      if (oid === 0) throw error;
+      return oid;
+    }
   }
 
   procedure(text: string): Oid {
@@ -197,7 +212,7 @@ export function objectNames(view: CatalogView): ObjectNames {
         case "regtype":
           if (view.catalog.objectByOid(oid)?.kind === "domain") return world.typeText(oid);
           if (isUserType(oid) && world.userType(oid) === null) return null;
-          return typeFactsOf(oid) === null ? null : withTypeNames(formatType(oid, null), nameOfType);
+          return typeFactsOf(oid) === null ? nameOfTypeNotDone(oid) : withTypeNames(formatType(oid, null), nameOfType);
         case "regproc": {
           const procedure = procedureOf(oid);
           return procedure === null ? null : quoteIdentifier(procedure.name);

@@ -259,6 +259,9 @@ export const procedureFacts = `
 605 set_masklen(inet,int4) inet f is
 619 oidvectorne(oidvector,oidvector) bool f is
 635 set_masklen(cidr,int4) cidr f is
+636 pg_indexam_has_property(oid,text) bool f ss
+637 pg_index_has_property(regclass,text) bool f ss
+638 pg_index_column_has_property(regclass,int4,text) bool f ss
 652 float4(int8) float4 f is
 653 int8(float4) int8 f is
 655 namelt(name,name) bool f is
@@ -2020,6 +2023,8 @@ export const procedureFacts = `
 6269 regexp_substr(text,text,int4,int4,text,int4) text f is
 13208 information_schema._pg_expandarray(anyarray) record f isr out=x:anyelement,n:int4
 13209 information_schema._pg_index_position(oid,int2) int4 f ss
+13210 information_schema._pg_truetypid(record,record) oid f is
+13211 information_schema._pg_truetypmod(record,record) int4 f is
 13212 information_schema._pg_char_max_length(oid,int4) int4 f is in=typid,typmod
 13213 information_schema._pg_char_octet_length(oid,int4) int4 f is in=typid,typmod
 13215 information_schema._pg_numeric_precision(oid,int4) int4 f is in=typid,typmod

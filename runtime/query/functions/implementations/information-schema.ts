@@ -4,10 +4,12 @@ import { availableExtensionRows, availableVersionRows } from "../../catalog/syst
 import { keywordFacts } from "../../catalog/system/facts/keywords.js";
 import { settingRows } from "../../catalog/system/session-rows.js";
 import type { SystemRow } from "../../catalog/system/world.js";
+import { SqlError } from "../../error.js";
+import type { Datum } from "../../types/datum.js";
 import { SqlRecord } from "../../types/record.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
-import { intervalLimits, numericLimits } from "../../types/type-name.js";
+import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../../types/type-table.js";
 import { type Implementation, sets, strictly } from "../define.js";
 
@@ -46,6 +48,33 @@ const standard = strictly({
     if (oid === typeOid.time || oid === typeOid.timetz || oid === typeOid.timestamp || oid === typeOid.timestamptz)
       return modifier < 0 ? 6 : modifier;
     return oid === typeOid.interval ? (intervalLimits(modifier)?.precision ?? 6) : null;
+  },
+});
+
+/** A column of a row of a catalog. Throws 42804 for a row of something else. */
+function columnOf(row: SqlRecord, column: string): Datum {
+  const at = row.names?.indexOf(column) ?? -1;
+  const value = row.values[at];
+  if (value !== undefined) return value;
+  throw new SqlError("42804", `a row with a column "${column}" is expected`);
+}
+
+/** The type beneath a column's domain, from a row of `pg_attribute` and that of its type in `pg_type`. */
+const ofDomains = strictly({
+  "_pg_truetypid(record,record)": (attribute, type) =>
+    columnOf(type, "typtype") === "d" ? columnOf(type, "typbasetype") : columnOf(attribute, "atttypid"),
+  "_pg_truetypmod(record,record)": (attribute, type) =>
+    columnOf(type, "typtype") === "d" ? columnOf(type, "typtypmod") : columnOf(attribute, "atttypmod"),
+  "_pg_interval_type(oid,int4)": (oid, modifier) => {
+    if (oid !== typeOid.interval) return null;
+    const fields = /^interval[()0-9]* (.*)$/u.exec(formatType(oid, modifier))?.[1];
+    return fields === undefined ? null : fields.toUpperCase();
+  },
+  "_pg_index_position(oid,int2)": (oid, column, { catalog }) => {
+    const index = catalog.objectByOid(oid);
+    if (index?.kind !== "index") return null;
+    const at = [...index.keys.map((key) => key.column), ...index.included].indexOf(column);
+    return at < 0 ? null : at + 1;
   },
 });
 
@@ -135,4 +164,4 @@ const expanded = sets({
   },
 });
 
-export const informationSchema: readonly Implementation[] = [...standard, ...expanded];
+export const informationSchema: readonly Implementation[] = [...standard, ...ofDomains, ...expanded];

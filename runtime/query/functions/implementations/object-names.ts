@@ -3,6 +3,7 @@ import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { SqlError } from "../../error.js";
 import type { Datum } from "../../types/datum.js";
 import type { NamedObjectKind } from "../../types/text-context.js";
+import { nameOfTypeNotDone } from "../../types/type-name.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, strictly } from "../define.js";
 import { allProcedures } from "../procedures.js";
@@ -41,7 +42,11 @@ function visibility(): Implementation[] {
 const named = strictly({
   "regclass(text)": (text, context) => context.names.oidOf("regclass", text),
   "to_regclass(text)": (text, context) => findName("regclass", text, context),
-  "to_regtype(text)": (text, context) => findName("regtype", text, context),
+  // What does not exist here is known by its number, and is not there.
+  "to_regtype(text)": (text, context) => {
+    const oid = findName("regtype", text, context);
+    return typeof oid === "number" && nameOfTypeNotDone(oid) !== null ? null : oid;
+  },
   "to_regproc(text)": (text, context) => findName("regproc", text, context),
   "to_regprocedure(text)": (text, context) => findName("regprocedure", text, context),
   "to_regoper(text)": (text, context) => findName("regoper", text, context),
