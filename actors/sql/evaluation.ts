@@ -5,7 +5,7 @@
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { bootstrapName, decodeRoles, noRole, plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { schemasOf, temporarySchemaSetting } from "../../runtime/query/catalog/temporary.js";
-import { showExpression, showView } from "../../runtime/query/deparse/show.js";
+import { readsOfView, showExpression, showView } from "../../runtime/query/deparse/show.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";
 import { bytesOf, millisecondsOf, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
@@ -237,6 +237,7 @@ export class Evaluation {
       session: this.#port(around, backendPid),
       showExpression,
       showView,
+      readsOfView,
     };
   }
 

@@ -3,7 +3,7 @@
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
-import { showExpression, showView } from "../../runtime/query/deparse/show.js";
+import { readsOfView, showExpression, showView } from "../../runtime/query/deparse/show.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";
 import { settingNamed } from "../../runtime/query/settings.js";
@@ -75,6 +75,7 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     query: "",
     showExpression,
     showView,
+    readsOfView,
     session,
     ...view,
     ...changes,

@@ -21,7 +21,7 @@ import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
-import { showExpression, showView } from "../../runtime/query/deparse/show.js";
+import { readsOfView, showExpression, showView } from "../../runtime/query/deparse/show.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
@@ -151,6 +151,7 @@ export class MemoryDatabase implements Catalog {
     roles: new RoleSet([plainRole("admin", true)]),
     showExpression,
     showView,
+    readsOfView,
     session: {
       setting: () => null,
       setSetting: () => undefined,

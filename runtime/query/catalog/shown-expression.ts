@@ -1,6 +1,6 @@
 /** Stored expressions as the catalogs show them: what is asked of `deparse/`, which stands above the functions that ask. */
 import type { EvaluationContext } from "../functions/context.js";
-import type { SqlType } from "../types/sql-type.js";
+import type { Oid, SqlType } from "../types/sql-type.js";
 import type {
   DomainDefinition,
   MaterializedViewDefinition,
@@ -40,3 +40,22 @@ export type ShowView = (
   style: Exclude<ExpressionStyle, "line">,
   context: EvaluationContext,
 ) => string;
+
+/** A column of a table or of a view, by its number. */
+export interface ColumnOrigin {
+  readonly relation: Oid;
+  readonly column: number;
+}
+
+export interface ViewReads {
+  /** By table or view that its query reads, the numbers of the columns that it names. */
+  readonly columns: ReadonlyMap<Oid, ReadonlySet<number>>;
+  /** For each of its columns the one of a table or view that it is; null for what is computed. */
+  readonly origins: readonly (ColumnOrigin | null)[];
+}
+
+/** What a view's query reads, one by one; null where its columns are not known (a row as a value, a list of columns of a function). */
+export type ReadsOfView = (
+  view: ViewDefinition | MaterializedViewDefinition,
+  context: EvaluationContext,
+) => ViewReads | null;

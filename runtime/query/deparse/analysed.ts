@@ -3,6 +3,7 @@
  * somebody has written it, and the forms that stand for others (IN, BETWEEN, LIKE) replaced by what they stand for. The binder's trees
  * will not do: they have folded what is constant, and have lost how a call was written.
  */
+import type { ColumnOrigin } from "../catalog/shown-expression.js";
 import type { SqlType } from "../types/sql-type.js";
 import type { Printer } from "./print.js";
 
@@ -20,6 +21,8 @@ export type Analysed = Typed &
         readonly isSpecial: boolean;
         /** Of a column of a query: its name alone. */
         readonly column?: string;
+        /** The column of a table or view that it is. */
+        readonly origin?: ColumnOrigin;
       }
     | { readonly kind: "operator"; readonly name: string; readonly left: Analysed | null; readonly right: Analysed }
     | {

@@ -1,11 +1,13 @@
 /** Stored expressions as the catalogs show them. */
-import type { DomainDefinition, StoredExpression, TableDefinition } from "../catalog/model.js";
+import type { DomainDefinition, StoredExpression, TableDefinition, ViewDefinition } from "../catalog/model.js";
 import type {
   ExpressionPlace,
   ExpressionStyle,
+  ReadsOfView,
   ShowExpression,
   ShownExpression,
   ShowView,
+  ViewReads,
 } from "../catalog/shown-expression.js";
 import { withNames } from "../catalog/system/names.js";
 import { CatalogWorld } from "../catalog/system/world.js";
@@ -52,6 +54,8 @@ function show(
   }
 }
 
+type StoredQuery = ViewDefinition["query"];
+
 /** Names that PostgreSQL has in the query of every view. */
 const takenInViews: ReadonlySet<string> = new Set(["old", "new"]);
 
@@ -72,6 +76,29 @@ export const showView: ShowView = ({ query, columns }, style, context) => {
     return ` ${query.text.replace(/;?\s*$/u, "")};`;
   }
 };
+
+/** What views were found to read before: catalogs of dependencies ask for all of them, and again for each row of a join. */
+const rememberedReads = new WeakMap<EvaluationContext, Map<StoredQuery, ViewReads | null>>();
+
+export const readsOfView: ReadsOfView = ({ query }, context) => {
+  const known = rememberedReads.get(context) ?? new Map<StoredQuery, ViewReads | null>();
+  rememberedReads.set(context, known);
+  const found = known.get(query);
+  if (found !== undefined) return found;
+  const reads = findReads(query, context);
+  known.set(query, reads);
+  return reads;
+};
+
+function findReads({ syntax }: StoredQuery, context: EvaluationContext): ViewReads | null {
+  try {
+    const shown = shownQuery(syntax, { world: new CatalogWorld(context), context }, null, takenInViews);
+    return { columns: shown.columnsUsed.columns, origins: shown.outputs.map(({ origin }) => origin ?? null) };
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    return null;
+  }
+}
 
 function analyse(syntax: Expression, { of, type }: ExpressionPlace, context: EvaluationContext): Analysed {
   const analysis = new Analysis(context, (name) => nameIn(name, of));

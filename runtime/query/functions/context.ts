@@ -4,7 +4,7 @@
  */
 import type { Catalog } from "../catalog/model.js";
 import type { RoleSet } from "../catalog/role-set.js";
-import type { ShowExpression, ShowView } from "../catalog/shown-expression.js";
+import type { ReadsOfView, ShowExpression, ShowView } from "../catalog/shown-expression.js";
 import type { SqlErrorFields } from "../error.js";
 import type { Int64 } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
@@ -74,4 +74,5 @@ export interface EvaluationContext extends TextContext {
   /** How the catalogs show stored expressions. */
   readonly showExpression: ShowExpression;
   readonly showView: ShowView;
+  readonly readsOfView: ReadsOfView;
 }

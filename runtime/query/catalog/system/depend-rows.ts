@@ -2,6 +2,7 @@
  * Rows of pg_depend, as PostgreSQL has them of what is here: objects in their schemas, what columns are of, constraints and indexes with their
  * columns, what defaults draw from, what views read, and what extensions brought. `pg_dump` puts objects in order by them.
  */
+import type { EvaluationContext } from "../../functions/context.js";
 import { allProcedures } from "../../functions/procedures.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { readQualifiedName } from "../../types/quote.js";
@@ -12,13 +13,15 @@ import {
   extensions,
   type IndexDefinition,
   kimberliteSchemaOid,
+  type MaterializedViewDefinition,
   type TableDefinition,
+  type ViewDefinition,
 } from "../model.js";
 import { columnsIn, constraintsOf } from "./definitions.js";
 import { valueOf } from "./expression-world.js";
 import { referencedIndex } from "./relation-rows.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
-import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
+import { type CatalogWorld, defaultOid, ruleOid, type SystemRow } from "./world.js";
 
 const classes = {
   relation: 1_259,
@@ -28,6 +31,7 @@ const classes = {
   type: 1_247,
   default: 2_604,
   constraint: 2_606,
+  rule: 2_618,
 } as const;
 
 interface Part {
@@ -104,15 +108,33 @@ function* defaultDependencies(world: CatalogWorld): Iterable<SystemRow> {
     }
 }
 
-function* viewDependencies(world: CatalogWorld): Iterable<SystemRow> {
+type View = ViewDefinition | MaterializedViewDefinition;
+
+/** What a view reads, each with the columns that it names; none of a view whose columns are not known one by one. */
+function readBy(
+  view: View,
+  world: CatalogWorld,
+  context: EvaluationContext,
+): Iterable<readonly [Oid, Iterable<number>]> {
+  const reads = context.readsOfView(view, context);
+  if (reads !== null) return reads.columns;
+  const found = [...tablesRead(view.query.syntax)].map(
+    ({ schema, name }) => world.relationNamed(schema === null ? [name] : [schema, name])?.oid,
+  );
+  return [...new Set(found)].flatMap((oid) => (oid === undefined ? [] : [[oid, []] as const]));
+}
+
+/** The query of a view is its rule: the rule is a part of the view, and what it reads is read by the rule. */
+function* viewDependencies(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
   for (const view of [...world.views(), ...world.materializedViews()]) {
-    const read = new Set(
-      [...tablesRead(view.query.syntax)].map(
-        ({ schema, name }) => world.relationNamed(schema === null ? [name] : [schema, name])?.oid,
-      ),
-    );
-    for (const oid of read)
-      if (oid !== undefined && systemRelationByOid(oid) === null) yield row(relation(view.oid), relation(oid), "n");
+    const rule: Part = { catalog: "rule", oid: ruleOid(view.oid) };
+    yield row(rule, relation(view.oid), "i");
+    yield row(rule, relation(view.oid), "n");
+    for (const [oid, numbers] of readBy(view, world, context)) {
+      if (systemRelationByOid(oid) !== null) continue;
+      const columns = [...numbers];
+      for (const number of columns.length === 0 ? [0] : columns) yield row(rule, relation(oid, number), "n");
+    }
   }
 }
 
@@ -170,12 +192,12 @@ function* indexDependencies(world: CatalogWorld): Iterable<SystemRow> {
   }
 }
 
-export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
+export function* dependRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
   yield* schemaDependencies(world);
   yield* typeDependencies(world);
   yield* sequenceDependencies(world);
   yield* defaultDependencies(world);
-  yield* viewDependencies(world);
+  yield* viewDependencies(world, context);
   yield* constraintDependencies(world);
   yield* indexDependencies(world);
   yield* extensionDependencies();

@@ -87,6 +87,7 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relfilenode: relation.oid,
       reltuples: -1,
       relhasindex: (rowsOfObject(relation)?.indexes.length ?? 0) > 0,
+      relhasrules: relation.kind === "view" || relation.kind === "materializedView",
       relpersistence: persistenceOf(relation, world),
       relkind: relationKinds[relation.kind],
       relnatts: columnCount(relation),

@@ -15,6 +15,7 @@ import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
 import { columnPrivilegeRows, tablePrivilegeRows } from "./privilege-rows.js";
 import * as relation from "./relation-rows.js";
 import { systemRelationByOid } from "./relations.js";
+import { ruleRows } from "./rule-rows.js";
 import * as sequence from "./sequence-rows.js";
 import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
@@ -44,6 +45,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_index": relation.indexRows,
   "pg_catalog.pg_constraint": relation.constraintRows,
   "pg_catalog.pg_depend": dependRows,
+  "pg_catalog.pg_rewrite": ruleRows,
   "pg_catalog.pg_extension": fixed(extension.extensionRows),
   "pg_catalog.pg_available_extensions": fixed(extension.availableExtensionRows),
   "pg_catalog.pg_available_extension_versions": fixed(extension.availableVersionRows),

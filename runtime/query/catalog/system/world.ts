@@ -230,5 +230,8 @@ export class CatalogWorld {
   }
 }
 
+/** Number of the row in `pg_rewrite` of a view's query: made from the view's. */
+export const ruleOid = (view: Oid): Oid => defaultOid(view, 0);
+
 /** Number of a default's row in `pg_attrdef`: made from its table and column. */
 export const defaultOid = (table: Oid, column: number): Oid => 2_147_483_648 + (table % 1_000_000) * 1_600 + column;

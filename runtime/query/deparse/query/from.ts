@@ -7,7 +7,7 @@ import type { FunctionCall } from "../../syntax/ast-expression.js";
 import type { FromItem, FunctionReference, JoinReference, Query, TableReference } from "../../syntax/ast-query.js";
 import { joinWords } from "../../syntax/print.js";
 import { quoteIdentifier } from "../../types/quote.js";
-import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { isComposite } from "../../types/user-types.js";
 import type { Analysis } from "../analyse.js";
 import type { Analysed } from "../analysed.js";
@@ -61,11 +61,12 @@ function named(
   isListed: boolean,
   print: (printer: Printer) => void,
   isPlain = false,
+  oid?: Oid,
 ): ShownItem {
   const shown = scope.shownName(item);
   const columns = renamed(outputs, shown, names);
   const name = item.alias?.name ?? ownName(item) ?? shown;
-  scope.relations.push({ name, shown, columns, isTable: isPlain });
+  scope.relations.push({ name, shown, columns, isTable: isPlain, ...(oid === undefined ? {} : { oid }) });
   return {
     columns,
     print: (printer) => {
@@ -95,16 +96,20 @@ function tableItem(item: TableReference, ports: FromPorts): ShownItem {
     );
   const relation = world.relationNamed(name.schema === null ? [name.name] : [name.schema, name.name]);
   if (relation === null) throw notSupported("showing a table that is not there");
-  const outputs = columnsOf(relation);
+  scope.columnsUsed.read(relation.oid);
+  const outputs = columnsOf(relation).map(
+    ({ name: own, type, number }): Output => ({ name: own, type, origin: { relation: relation.oid, column: number } }),
+  );
   const isRenamed = names.some((own, index) => own !== outputs[index]?.name);
   const isHidden = scope.commonTable(relation.name) !== null;
   const text = isHidden ? world.qualifiedText(relation) : world.relationText(relation);
   const print = (printer: Printer): void => printer.write(`${item.isInherited ? "" : "ONLY "}${text}`);
-  return named(item, outputs, names, ports, isRenamed, print, true);
+  return named(item, outputs, names, ports, isRenamed, print, true, relation.oid);
 }
 
-function columnsOf(relation: Relation): readonly Output[] {
-  if (relation.kind === "view" || relation.kind === "materializedView") return relation.columns;
+function columnsOf(relation: Relation): readonly (Output & { readonly number: number })[] {
+  if (relation.kind === "view" || relation.kind === "materializedView")
+    return relation.columns.map(({ name, type }, index) => ({ name, type, number: index + 1 }));
   const table = rowsOfObject(relation);
   if (table === null) throw notSupported("showing a sequence or an index as a table");
   return table.columns.filter(({ isDropped }) => !isDropped);
@@ -157,10 +162,13 @@ function joinItem(item: JoinReference, ports: FromPorts): ShownItem {
   const { scope, analysis } = ports;
   if (item.isNatural || item.usingAlias !== null) throw notSupported("showing a NATURAL join or an alias of USING");
   const first = scope.relations.length;
+  const { columnsUsed } = scope;
   const left = fromItem(item.left, ports);
   scope.columns = [...scope.columns, ...left.columns];
   const right = fromItem(item.right, ports);
   const merged = mergedColumns(item, left, right);
+  for (const column of [...left.columns, ...right.columns])
+    if (item.using?.includes(column.name) === true) columnsUsed.add(column);
   const isMerged = ({ name }: ScopeColumn): boolean => item.using?.includes(name) === true;
   let columns = [...merged, ...[...left.columns, ...right.columns].filter((column) => !isMerged(column))];
   const shown = scope.shownName(item);
@@ -207,7 +215,7 @@ function mergedColumns({ using, type }: JoinReference, left: ShownItem, right: S
   return (using ?? []).map((name) => {
     const [a, b] = [left, right].map(({ columns }) => columns.find((column) => column.name === name));
     if (a === undefined || b === undefined || a.type.oid !== b.type.oid) throw notSupported("showing USING");
-    if (type === "full") return { ...a, text: quoteIdentifier(name) };
+    if (type === "full") return { name: a.name, type: a.type, text: quoteIdentifier(name) };
     return type === "right" ? b : a;
   });
 }

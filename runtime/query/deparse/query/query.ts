@@ -18,12 +18,15 @@ import { isUnknown } from "../conversion.js";
 import type { Printer } from "../print.js";
 import { aggregateOf, type CallPorts, groupingOf, subqueryOf, windowOf } from "./calls.js";
 import { printKeys, printOrder, printWindow, type ShownSort, shownSort } from "./clauses.js";
+import type { ColumnsUsed } from "./columns-used.js";
 import { fromItem, type ShownItem } from "./from.js";
 import { beside, type CommonTableScope, columnOf, type Output, QueryScope } from "./scope.js";
 import { searchAndCycle } from "./search-cycle.js";
 
 export interface ShownQuery {
   readonly outputs: readonly Output[];
+  /** Columns of tables and views that it names anywhere. */
+  readonly columnsUsed: ColumnsUsed;
   /** Columns of queries around it that it names. */
   readonly outer: readonly Analysed[];
   /** @param names of the columns, if others than its own @param isNamed whether a column's name is seen by somebody */
@@ -31,7 +34,7 @@ export interface ShownQuery {
 }
 
 /** A query whose literals of unknown type may still become something. */
-interface Body extends Omit<ShownQuery, "outer"> {
+interface Body extends Omit<ShownQuery, "outer" | "columnsUsed"> {
   /** Types of the columns; "unknown" for such literals. */
   readonly types: readonly SqlType[];
   settle(index: number, type: SqlType): void;
@@ -68,6 +71,7 @@ export function shownQuery(
   return {
     outputs: body.outputs.map((output) => (output.type.oid === typeOid.unknown ? { ...output, type: text } : output)),
     outer: outerUsed(parent),
+    columnsUsed: scope.columnsUsed,
     print: (printer, names, isNamed) => {
       const { indent } = printer;
       commonTables(printer);
@@ -87,18 +91,23 @@ function withOf(query: Query, scope: QueryScope, around: Around): (printer: Prin
   const shown = clause.tables.map((table) => {
     const { statement, name, columns } = table;
     if (isModification(statement)) throw notSupported("showing such a WITH query");
+    const isRecursive = clause.isRecursive && statement.kind === "setOperation";
     const clauses = searchAndCycle(table, analysisIn(scope, around).analysis);
     const add = ({ outputs }: Pick<ShownQuery, "outputs">): void => {
       const own: CommonTableScope = {
         name,
         outputs: [
-          ...outputs.map((output, index) => ({ ...output, name: columns[index] ?? output.name })),
+          // What a recursive query yields is no column of the table that it begins with.
+          ...outputs.map(({ name: own, type, origin }, index) => ({
+            name: columns[index] ?? own,
+            type,
+            ...(origin === undefined || isRecursive ? {} : { origin }),
+          })),
           ...clauses.outputs,
         ],
       };
       scope.commonTables = [...scope.commonTables, own];
     };
-    const isRecursive = clause.isRecursive && statement.kind === "setOperation";
     if (isRecursive) add(shownQuery(statement.left, around, scope, scope.taken));
     const inner = shownQuery(statement, around, scope, scope.taken);
     if (!isRecursive) add(inner);
@@ -224,7 +233,7 @@ function selectOf(query: SelectQuery, scope: QueryScope, around: Around): Body {
   const sorts = (): readonly ShownSort[] => order.map(({ node, place, item }) => shownSort(node(), place, item));
   sorts();
   return {
-    outputs: items.map(({ name, value }) => ({ name, type: value.type })),
+    outputs: items.map(({ name, value }) => ({ name, type: value.type, ...originOf(value) })),
     types: items.map(({ value }) => value.type),
     settle: (index, type) => {
       const item = items[index];
@@ -272,6 +281,9 @@ function selectOf(query: SelectQuery, scope: QueryScope, around: Around): Body {
   };
 }
 
+const originOf = (value: Analysed): Pick<Output, "origin"> =>
+  value.kind === "name" && value.origin !== undefined ? { origin: value.origin } : {};
+
 const nodesOf = (keys: readonly (() => Analysed)[]): readonly Analysed[] => keys.map((node) => node());
 
 const failed = (): never => {
@@ -281,6 +293,7 @@ const failed = (): never => {
 function starOf(parts: readonly string[], scope: QueryScope): Item[] {
   const columns = parts.length === 0 ? scope.columns : scope.relation(parts.at(-1) ?? "")?.columns;
   if (columns === undefined) throw notSupported("showing the row of another query");
+  for (const column of columns) scope.columnsUsed.add(column);
   return columns.map((column) => ({ name: column.name, value: columnOf(column) }));
 }
 

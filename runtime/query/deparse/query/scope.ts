@@ -1,14 +1,19 @@
 /** What names mean in a query that is shown: its relations under the names that they are shown by, and their columns. */
+
+import type { ColumnOrigin } from "../../catalog/shown-expression.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnName } from "../../syntax/ast-expression.js";
 import type { FromItem } from "../../syntax/ast-query.js";
 import { quoteIdentifier } from "../../types/quote.js";
-import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import type { Analysed } from "../analysed.js";
+import { ColumnsUsed } from "./columns-used.js";
 
 export interface Output {
   readonly name: string;
   readonly type: SqlType;
+  /** The column of a table or view that it is, as it is. */
+  readonly origin?: ColumnOrigin;
 }
 
 export interface ScopeColumn extends Output {
@@ -23,6 +28,8 @@ export interface ScopeRelation {
   readonly columns: readonly ScopeColumn[];
   /** It is a table, whose rows have a `tableoid`, a `ctid` and an `xmin`. */
   readonly isTable: boolean;
+  /** Of a table or view of the catalog. */
+  readonly oid?: Oid;
 }
 
 /** A query of WITH. */
@@ -31,15 +38,19 @@ export interface CommonTableScope {
   readonly outputs: readonly Output[];
 }
 
-const systemTypes: ReadonlyMap<string, SqlType> = new Map([
-  ["tableoid", sqlType(typeOid.oid)],
-  ["ctid", sqlType(typeOid.tid)],
-  ["xmin", sqlType(typeOid.xid)],
+/** System columns that can be read, with the numbers that PostgreSQL has for them. */
+const systemColumns: ReadonlyMap<string, { readonly type: SqlType; readonly number: number }> = new Map([
+  ["tableoid", { type: sqlType(typeOid.oid), number: -6 }],
+  ["ctid", { type: sqlType(typeOid.tid), number: -1 }],
+  ["xmin", { type: sqlType(typeOid.xid), number: -2 }],
 ]);
 
-function systemColumn({ shown }: ScopeRelation, name: string): ScopeColumn | null {
-  const type = systemTypes.get(name);
-  return type === undefined ? null : { name, text: `${quoteIdentifier(shown)}.${name}`, type };
+function systemColumn({ shown, oid }: ScopeRelation, name: string): ScopeColumn | null {
+  const found = systemColumns.get(name);
+  if (found === undefined) return null;
+  const { type, number } = found;
+  const own = oid === undefined ? {} : { origin: { relation: oid, column: number } };
+  return { name, text: `${quoteIdentifier(shown)}.${name}`, type, ...own };
 }
 
 export class QueryScope {
@@ -53,10 +64,18 @@ export class QueryScope {
   readonly #shown = new Map<FromItem, string>();
   /** Whether a name has meant a column of this query. */
   isUsed = false;
+  /** Of this query, and all around and within it. */
+  readonly columnsUsed: ColumnsUsed;
 
   /** @param taken names that stand for something else already */
-  constructor(parent: QueryScope | null, from: readonly FromItem[], taken: ReadonlySet<string>) {
+  constructor(
+    parent: QueryScope | null,
+    from: readonly FromItem[],
+    taken: ReadonlySet<string>,
+    columnsUsed: ColumnsUsed = parent?.columnsUsed ?? new ColumnsUsed(),
+  ) {
     this.parent = parent;
+    this.columnsUsed = columnsUsed;
     this.commonTables = parent?.commonTables ?? [];
     const all = new Set(taken);
     for (const item of from) this.#name(item, all);
@@ -90,6 +109,7 @@ export class QueryScope {
     const found = this.#find(syntax.parts);
     if (found !== null) {
       this.isUsed = true;
+      this.columnsUsed.add(found);
       return columnOf(found);
     }
     if (this.parent !== null) return this.parent.column(syntax);
@@ -120,17 +140,18 @@ export class QueryScope {
 
 /** What a query in FROM that is not LATERAL sees: what stands around all of this one. */
 export function beside(scope: QueryScope): QueryScope {
-  const seen = new QueryScope(scope.parent, [], scope.taken);
+  const seen = new QueryScope(scope.parent, [], scope.taken, scope.columnsUsed);
   seen.commonTables = scope.commonTables;
   return seen;
 }
 
-export const columnOf = ({ text, name, type }: ScopeColumn): Analysed => ({
+export const columnOf = ({ text, name, type, origin }: ScopeColumn): Analysed => ({
   kind: "name",
   text,
   isSpecial: false,
   column: name,
   type,
+  ...(origin === undefined ? {} : { origin }),
 });
 
 /** The name that somebody gave it. */
@@ -154,8 +175,8 @@ export function ownName(item: FromItem): string | null {
 
 /** Columns as they are named behind a relation's alias. */
 export function renamed(outputs: readonly Output[], shown: string, names: readonly string[]): readonly ScopeColumn[] {
-  return outputs.map(({ name, type }, index) => {
+  return outputs.map(({ name, ...output }, index) => {
     const own = names[index] ?? name;
-    return { name: own, type, text: `${quoteIdentifier(shown)}.${quoteIdentifier(own)}` };
+    return { ...output, name: own, text: `${quoteIdentifier(shown)}.${quoteIdentifier(own)}` };
   });
 }

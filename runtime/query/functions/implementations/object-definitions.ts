@@ -3,6 +3,7 @@ import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import { checkText, columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { withNames } from "../../catalog/system/names.js";
+import { ruleOid } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
@@ -48,6 +49,18 @@ function viewDefinition(oid: Oid, context: EvaluationContext, isPretty: boolean)
   const view = context.catalog.objectByOid(oid);
   if (view?.kind !== "view" && view?.kind !== "materializedView") return null;
   return context.showView(view, isPretty ? "pretty" : "plain", context);
+}
+
+/** The rule that a view is; NULL for the number of none. */
+function ruleDefinition(oid: Oid, context: EvaluationContext, isPretty: boolean): Datum {
+  const world = worldOf(context);
+  for (const view of [...world.views(), ...world.materializedViews()]) {
+    if (ruleOid(view.oid) !== oid) continue;
+    const query = context.showView(view, isPretty ? "pretty" : "plain", context);
+    const name = isPretty ? world.relationText(view) : world.qualifiedText(view);
+    return `CREATE RULE "_RETURN" AS\n    ON SELECT TO ${name} DO INSTEAD ${query}`;
+  }
+  return null;
 }
 
 const viewNamed = (name: string, context: EvaluationContext, isPretty: boolean): Datum =>
@@ -124,8 +137,8 @@ const described = strictly({
   "pg_get_function_arg_default(oid,int4)": () => null,
   "pg_get_triggerdef(oid)": () => null,
   "pg_get_triggerdef(oid,bool)": () => null,
-  "pg_get_ruledef(oid)": () => null,
-  "pg_get_ruledef(oid,bool)": () => null,
+  "pg_get_ruledef(oid)": (oid, context) => ruleDefinition(oid, context, false),
+  "pg_get_ruledef(oid,bool)": (oid, isPretty, context) => ruleDefinition(oid, context, isPretty),
   "pg_get_partkeydef(oid)": () => null,
   "pg_partition_root(regclass)": () => null,
   "pg_get_partition_constraintdef(oid)": () => null,
