@@ -261,6 +261,13 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("default_tablespace", "", choice("", "pg_default"), "There is one place for tables.", "session"),
   setting("default_table_access_method", "heap", only("heap"), "There is one way to keep tables.", "session"),
   setting(
+    "session_replication_role",
+    "origin",
+    { kind: "choice", values: ["origin", "local"], refused: ["replica"] },
+    "Foreign keys are kept, whoever writes.",
+    "session",
+  ),
+  setting(
     "synchronous_commit",
     "on",
     choice("local", "remote_write", "remote_apply", "on", "off"),

@@ -3,10 +3,9 @@ import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey } from "../plan/plan.js";
 import type { SortItem } from "../syntax/ast-expression.js";
-import { comparatorOf, isOrdered } from "../types/compare.js";
-import { type Oid, type SqlType, typeOid } from "../types/sql-type.js";
+import { comparatorOf, isOrdered, isUnsorted } from "../types/compare.js";
+import type { SqlType } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
-import { elementTypeOf } from "../types/type-table.js";
 import { beginningOf } from "./beginning.js";
 import { type Binder, positionOf } from "./binder.js";
 
@@ -17,13 +16,6 @@ export function expectEquality({ environment }: Binder, { oid }: SqlType, locati
     position: positionOf(location),
   });
 }
-
-/** Numbers that come round are equal or not, and none is less than another. */
-const isUnsorted = (oid: Oid): boolean => {
-  const element = elementTypeOf(oid);
-  const base = element === 0 ? oid : element;
-  return base === typeOid.xid || base === typeOid.cid;
-};
 
 /** NULLs are the greatest: last when ascending, first when descending, unless it says otherwise. 42883 for a type without an order. */
 export function bindSort(

@@ -3,7 +3,7 @@
  *
  *   boolean               u8
  *   smallint              i16            integer, date        i32 (date: ±infinity are the two ends)
- *   oid, reg…             u32            bigint, money, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
+ *   oid, xid, reg…        u32            bigint, money, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
  *   real                  f32            double precision     f64, also the values of enums
  *   time                  u64, µs        interval             months i32 · days i32 · µs i64
  *   uuid                  16 bytes           time with time zone  µs f64 · seconds east of UTC i32
@@ -99,6 +99,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.json, text],
   [typeOid.jsonpath, text],
   [typeOid.oid, uint32],
+  [typeOid.xid, uint32],
   [typeOid.regclass, uint32],
   [typeOid.regtype, uint32],
   [typeOid.regproc, uint32],

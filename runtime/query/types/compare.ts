@@ -238,6 +238,13 @@ function orderOf(oid: Oid): TypeOrder | null {
 
 export const hasOrder = (oid: Oid): boolean => orderOf(oid) !== null;
 
+/** Numbers that come round are equal or not, and none is less than another, though it is of use to the executor to have them in some order. */
+export function isUnsorted(oid: Oid): boolean {
+  const element = elementTypeOf(oid);
+  const base = element === 0 ? oid : element;
+  return base === typeOid.xid || base === typeOid.cid;
+}
+
 /** As `hasOrder`, and of a composite type whether all its fields have one. */
 export function isOrdered(oid: Oid, context: TextContext): boolean {
   const element = elementTypeOf(oid);

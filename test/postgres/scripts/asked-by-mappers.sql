@@ -43,6 +43,11 @@ SELECT a.attname, information_schema._pg_index_position('depot.goods_names'::reg
 SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'depot' ORDER BY table_name, ordinal_position;
 SELECT proargnames, proargmodes FROM pg_proc WHERE proname = '_pg_expandarray';
 
+SHOW session_replication_role;
+SET session_replication_role = 'local';
+SET session_replication_role = DEFAULT;
+SHOW session_replication_role;
+
 -- Types are compared with those that a server may have, whatever it has.
 SELECT a.attname FROM pg_attribute a WHERE a.attrelid = 'depot.goods'::regclass AND a.attnum > 0
    AND a.atttypid IN ('xml'::regtype, 'pg_catalog.tsvector'::regtype, 'point'::regtype, 'int4range'::regtype, 'varchar'::regtype);

@@ -133,6 +133,23 @@ SELECT colour, weight, xmin = :'own' AS own FROM parts WHERE id = 1;
 UPDATE parts SET name = repeat('long', 20000) WHERE id = 1 RETURNING xmin AS own \gset
 SELECT length(name), xmin = :'own' AS own, left_over, colour FROM parts WHERE id = 1;
 
+-- Kept in columns, by whoever compares later.
+CREATE TABLE seen_parts (id int PRIMARY KEY, version xid, first xid DEFAULT '7', CHECK (version <> '5'));
+INSERT INTO seen_parts (id, version) SELECT id, xmin FROM parts;
+INSERT INTO seen_parts VALUES (100, '4294967295', NULL), (101, NULL, '0');
+SELECT count(*) FROM seen_parts s JOIN parts p ON p.id = s.id AND p.xmin = s.version;
+SELECT id, version, first FROM seen_parts WHERE id >= 100 OR version = 5 ORDER BY id;
+SELECT first, count(*) FROM seen_parts GROUP BY first ORDER BY first::text;
+INSERT INTO seen_parts VALUES (102, '5');
+INSERT INTO seen_parts VALUES (102, 5);
+UPDATE seen_parts SET version = first WHERE id = 100 RETURNING version IS NULL;
+SELECT version FROM seen_parts ORDER BY version;
+CREATE INDEX ON seen_parts (version);
+ALTER TABLE seen_parts ADD UNIQUE (version);
+COPY (SELECT id, version, first FROM seen_parts WHERE id >= 100 ORDER BY id) TO STDOUT;
+\d seen_parts
+DROP TABLE seen_parts;
+
 DROP MATERIALIZED VIEW held;
 DROP TABLE copies, notes;
 DROP TABLE parts CASCADE;

@@ -18,7 +18,7 @@ import type { ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { columnsNamed } from "../../syntax/names-read.js";
 import { storageOf } from "../../table/value-bytes.js";
-import { hasOrder } from "../../types/compare.js";
+import { hasOrder, isUnsorted } from "../../types/compare.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { elementTypeOf } from "../../types/type-table.js";
@@ -130,7 +130,7 @@ function keyColumns(
 
 export function expectIndexable({ type: { oid } }: Pick<ColumnDefinition, "type">): void {
   if (isComposite(oid) || isComposite(elementTypeOf(oid))) throw notSupported(`a key of type ${typeLabel(oid)}`);
-  if (storageOf(oid) === null || !hasOrder(oid)) throw noOperatorClass(typeLabel(oid));
+  if (storageOf(oid) === null || !hasOrder(oid) || isUnsorted(oid)) throw noOperatorClass(typeLabel(oid));
 }
 
 export const noOperatorClass = (type: string): SqlError =>
