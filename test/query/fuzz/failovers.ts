@@ -1,23 +1,19 @@
 /**
- * What befalls the nodes under sessions that are compared (sessions.ts): the node that leads is killed, or has another lead, or one that follows is
- * killed; between two statements or while one is under way. PostgreSQL has no such thing: its twins of what was lost are rolled back, and of
- * a COMMIT whose answer was lost what is found in the tables says which of both it was. Then all tables have to be the same again, nobody may hold
- * a lock, and what sessions hold for themselves has to be what is documented.
+ * What befalls the nodes (node-faults.ts) under sessions that are compared (sessions.ts), between two statements or while one is under way.
+ * PostgreSQL has no such thing: its twins of what was lost are rolled back, and of a COMMIT whose answer was lost what is found in the tables says
+ * which of both it was. Then all tables have to be the same again, nobody may hold a lock, and what sessions hold for themselves has to be what is
+ * documented.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterRig } from "../../admin/cluster-rig.js";
 import type { PostgresAnswer, PostgresClient } from "../postgres/client.js";
 import type { Random } from "./expressions.js";
+import { NodeFaults, type Struck } from "./node-faults.js";
 import { ask, both, intended, mayWaitHere, type Pair, saidBy, stateOf } from "./session-pairs.js";
 import { sessionStatement } from "./session-statements.js";
 import { sessionOn } from "./three-nodes.js";
 
-type Fault = "leaderKilled" | "followerKilled" | "handedOver";
-
-export interface FaultCounts {
-  leaderKilled: number;
-  followerKilled: number;
-  handedOver: number;
+export interface OutcomeCounts {
   /** Faults while a statement was under way: those that waited for somebody's lock, and commits, and how these ended. */
   underWay: number;
   waited: number;
@@ -29,8 +25,10 @@ export interface FaultCounts {
   transactionsLost: number;
   transactionsKept: number;
   sessionsEnded: number;
-  /** Sessions that held advisory locks under a leader that went. */
+  /** Sessions that held advisory locks under a leader that went, or that had lost the link to their node. */
   locksLost: number;
+  /** Sessions that had temporary tables and were cut off for long. */
+  tablesLost: number;
   /** How long nothing could be done at most. ms */
   gapMs: number;
 }
@@ -41,7 +39,6 @@ const underWayMs = 20_000;
 const servesMs = 120_000;
 const endsMs = 10_000;
 const lockTries = 100;
-const tries = 300;
 
 /** What is said of a transaction, or a statement, that a change of the leader has cost. */
 const notDone = new Set(["40001", "57P01", "57P03"]);
@@ -52,6 +49,14 @@ const catalog =
   "SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace " +
   "WHERE n.nspname IN ('public', 's1', 's2') ORDER BY 1, 2, 3";
 const lockAll = "LOCK TABLE public.t, public.shared, public.refers IN ACCESS EXCLUSIVE MODE NOWAIT";
+/** What a node that serves does. Behind something that is written nothing of before is still to be decided. */
+const served = [
+  "SELECT pg_advisory_xact_lock(4711)",
+  "SET ROLE ra",
+  "RESET ROLE",
+  "TABLE public.shared",
+  "CREATE TEMP TABLE served (id int)",
+];
 /** What a session has of its own. */
 const ownTexts = [
   "SELECT relname, relkind FROM pg_class WHERE relnamespace = pg_my_temp_schema() ORDER BY 1, 2",
@@ -97,10 +102,7 @@ interface UnderWay {
 }
 
 export class Failovers {
-  readonly counts: FaultCounts = {
-    leaderKilled: 0,
-    followerKilled: 0,
-    handedOver: 0,
+  readonly counts: OutcomeCounts = {
     underWay: 0,
     waited: 0,
     commitsDone: 0,
@@ -110,51 +112,32 @@ export class Failovers {
     transactionsKept: 0,
     sessionsEnded: 0,
     locksLost: 0,
+    tablesLost: 0,
     gapMs: 0,
   };
   readonly #cluster: ClusterRig;
   readonly #connectPostgres: () => Promise<PostgresClient>;
-  #down: number | null = null;
+  readonly faults: NodeFaults;
   #number = 1_000;
 
   constructor(cluster: ClusterRig, connectPostgres: () => Promise<PostgresClient>) {
     this.#cluster = cluster;
+    this.faults = new NodeFaults(cluster);
     this.#connectPostgres = connectPostgres;
-  }
-
-  get faults(): number {
-    const { leaderKilled, followerKilled, handedOver } = this.counts;
-    return leaderKilled + followerKilled + handedOver;
-  }
-
-  /** Starts the node that was killed. */
-  async restore(): Promise<void> {
-    if (this.#down === null) return;
-    await this.#cluster.start(this.#down);
-    this.#down = null;
-  }
-
-  async #leader(): Promise<number> {
-    for (let count = 0; count < tries; count += 1) {
-      const leader = await this.#cluster.leaderOf(1).catch(() => -1);
-      if (leader >= 0) return leader;
-      await sleep(100);
-    }
-    throw new Error("three nodes have a leader");
   }
 
   /** Lets something befall the nodes. Answers what differs then, or null. */
   async befall(pairs: readonly Pair[], random: Random, history: string[]): Promise<string | null> {
-    await this.restore();
-    const leader = await this.#leader();
+    await this.faults.restore();
     const under = random.next(3) > 0 ? await this.#begin(pairs, random, history) : null;
     if (under !== null) await sleep(random.next(12));
-    const fault = await this.#strike(leader, random, history);
+    const struck = await this.faults.strike(random);
+    const { fault, node, isLong } = struck;
+    history.push(`-- ${fault}: node ${node}${isLong ? ", for long" : ""}`);
     const answer = under === null ? null : await ended(under);
-    if (fault === null) throw new Error("a cluster of three nodes that are up hands over");
     const observers = [await this.#serving(), await this.#connectPostgres()] as const;
     try {
-      return await this.#settled({ pairs, random, history, fault, under, answer, observers });
+      return await this.#settled({ pairs, random, history, struck, under, answer, observers });
     } finally {
       for (const observer of observers) observer.close();
     }
@@ -201,25 +184,11 @@ export class Failovers {
     return { pair, text, before, answer, holder: kind === "waits" ? holder : null };
   }
 
-  async #strike(leader: number, random: Random, history: string[]): Promise<Fault | null> {
-    const fault: Fault = random.pick(["leaderKilled", "leaderKilled", "followerKilled", "handedOver", "handedOver"]);
-    if (fault === "handedOver") {
-      const { code, stderr } = await this.#cluster.run(["cluster", "handover", "--shard", "1"]);
-      if (code !== 0) throw new Error(stderr);
-    } else {
-      this.#down = fault === "leaderKilled" ? leader : random.pick([0, 1, 2].filter((node) => node !== leader));
-      await this.#cluster.end(this.#down, "SIGKILL");
-    }
-    this.counts[fault] += 1;
-    history.push(`-- ${fault}: node ${fault === "handedOver" ? leader : this.#down}`);
-    return fault;
-  }
-
   /** Resolves once every node that runs does what it is asked to. @returns a session on one of them */
   async #serving(): Promise<PostgresClient> {
     const began = performance.now();
     let last: PostgresClient | null = null;
-    for (const node of [0, 1, 2].filter((each) => each !== this.#down)) {
+    for (const node of this.faults.running) {
       last?.close();
       last = await this.#servingAt(node, began);
     }
@@ -233,7 +202,7 @@ export class Failovers {
       let said = "";
       try {
         const client = await sessionOn(this.#cluster, node);
-        for (const text of ["SELECT pg_advisory_xact_lock(4711)", "SET ROLE ra", "RESET ROLE", "TABLE public.shared"]) {
+        for (const text of served) {
           const answer = await client.query(text);
           if (answer.kind === "failed") said = `${text}: ${saidBy(answer)}`;
         }
@@ -250,9 +219,9 @@ export class Failovers {
   // ------------------------------------------------------------------ what is left
 
   async #settled(scene: Scene): Promise<string | null> {
-    const { pairs, under, fault, history } = scene;
+    const { pairs, under, struck, history } = scene;
     for (const pair of pairs) {
-      if (pair.node === this.#down && !(await isEnded(pair))) return "a session of a node that is gone goes on";
+      if (pair.node === this.faults.down && !(await isEnded(pair))) return "a session of a node that is gone goes on";
     }
     for (const pair of pairs) {
       if (pair === under?.pair) continue;
@@ -263,16 +232,17 @@ export class Failovers {
       const difference = await this.#decide(under, scene);
       if (difference !== null) return difference;
     }
-    if (fault !== "followerKilled") {
+    if (struck.fault !== "followerKilled") {
+      const isOther = (await this.faults.leader()) !== struck.leader;
       for (const pair of pairs) {
-        const difference = pair.here.isClosed ? null : await this.#leaderForgot(pair);
+        const difference = pair.here.isClosed ? null : await this.#leaderForgot(pair, scene, isOther);
         if (difference !== null) return difference;
       }
     }
     for (const [index, pair] of pairs.entries()) {
       if (!pair.here.isClosed) continue;
       this.counts.sessionsEnded += 1;
-      pair.node = scene.random.pick([0, 1, 2].filter((node) => node !== this.#down));
+      pair.node = scene.random.pick(this.faults.running);
       pair.here = await sessionOn(this.#cluster, pair.node);
       // Its locks are gone before its connection is.
       for (const text of ["ROLLBACK", "DISCARD ALL"]) await pair.there.query(text);
@@ -285,17 +255,26 @@ export class Failovers {
 
   /**
    * What a leader knew of a session, and the next one does not: who holds advisory locks is told that they are lost, by the end of the session; and
-   * what it drew of sequences.
+   * what it drew of sequences. The same of a leader that has stayed, where it may have lost the link to the session's node.
    */
-  async #leaderForgot(pair: Pair): Promise<string | null> {
+  async #leaderForgot(pair: Pair, { struck }: Scene, isOther: boolean): Promise<string | null> {
+    if (pair.here.transaction === "failed") await both(pair, "ROLLBACK");
     const isHolding = await holdsLocks(pair);
+    const isCut = mayBeSilent(pair, struck);
+    // Those of another leader, or node, may have been heard of in time.
+    const hadTables = isCut && (await hasTables(pair));
     const here = await answerOf(pair.here, "SELECT pg_advisory_unlock_all()");
-    if (isHolding) {
-      this.counts.locksLost += 1;
-      return (await isEnded(pair)) ? null : `who held an advisory lock is told ${saidBy(here)}`;
+    const isOver = here.kind === "failed" && (await isEnded(pair));
+    if (isHolding || hadTables) {
+      if (isOver) this.counts[isHolding ? "locksLost" : "tablesLost"] += 1;
+      else if (isHolding && isOther) return `who held an advisory lock is told ${saidBy(here)}`;
+      else if (hadTables && struck.fault === "followerCutOff")
+        return `who had temporary tables is told ${saidBy(here)}`;
+      if (isOver) return null;
+      await pair.there.query("SELECT pg_advisory_unlock_all()");
     }
-    if (here.kind === "failed") return `who held no advisory lock is told ${saidBy(here)}`;
-    await both(pair, "DISCARD SEQUENCES");
+    if (here.kind === "failed" && !(isOver && isCut)) return `who held no advisory lock is told ${saidBy(here)}`;
+    if (!isOver) await both(pair, "DISCARD SEQUENCES");
     return null;
   }
 
@@ -307,7 +286,7 @@ export class Failovers {
   }
 
   /** A session that did nothing meanwhile: its transaction is lost as a whole, or goes on. */
-  async #probe(pair: Pair, { random, history, pairs }: Scene): Promise<string | null> {
+  async #probe(pair: Pair, { random, history, pairs, struck }: Scene): Promise<string | null> {
     const { transaction } = pair.here;
     if (transaction === "failed") await both(pair, "ROLLBACK");
     if (transaction !== "open") return null;
@@ -316,7 +295,8 @@ export class Failovers {
     const here = await answerOf(pair.here, text);
     history.push(`${pairs.indexOf(pair)}> ${text};  -- here: ${saidBy(here)}`);
     if (["40001", "lost"].includes(stateOf(here))) {
-      if (pair.here.isClosed && !(await holdsLocks(pair))) return `a session without locks is ended: ${saidBy(here)}`;
+      if (pair.here.isClosed && !mayBeSilent(pair, struck) && !(await holdsLocks(pair)))
+        return `a session without locks is ended: ${saidBy(here)}`;
       this.counts.transactionsLost += 1;
       if (!pair.here.isClosed) await pair.here.query("ROLLBACK");
       await pair.there.query("ROLLBACK");
@@ -340,7 +320,8 @@ export class Failovers {
     const state = stateOf(answer);
     history.push(`${pairs.indexOf(pair)}> ${text};  -- while that happened; here: ${saidBy(answer)}`);
     const isCommit = text === "COMMIT" && before === "open";
-    if (pair.here.isClosed && pair.node !== this.#down && !(await holdsLocks(pair)))
+    const mayEnd = pair.node === this.faults.down || mayBeSilent(pair, scene.struck);
+    if (pair.here.isClosed && !mayEnd && !(await holdsLocks(pair)))
       return `a session without locks is ended: ${saidBy(answer)}`;
     if (!isLoss(state)) {
       if (isCommit && answer.kind === "rows") this.counts.commitsDone += 1;
@@ -415,7 +396,7 @@ interface Scene {
   readonly pairs: readonly Pair[];
   readonly random: Random;
   readonly history: string[];
-  readonly fault: Fault;
+  readonly struck: Struck;
   readonly under: UnderWay | null;
   readonly answer: PostgresAnswer | null;
   readonly observers: readonly [here: PostgresClient, there: PostgresClient];
@@ -433,6 +414,16 @@ async function holdsLocks({ there }: Pair): Promise<boolean> {
   if (there.transaction === "failed") return false;
   const text = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
   const answer = await there.query(text);
+  return answer.kind === "rows" && answer.rows.length > 0;
+}
+
+/** Whether a leader may have heard nothing of a session for so long that what it has counts as left. */
+const mayBeSilent = ({ node }: Pair, { isLong, node: cut }: Struck): boolean => isLong && node === cut;
+
+/** Whether the session has temporary tables on PostgreSQL, as others see them too. */
+async function hasTables({ there }: Pair): Promise<boolean> {
+  if (there.transaction !== "none") return false;
+  const answer = await there.query("SELECT 1 FROM pg_class WHERE relnamespace = pg_my_temp_schema() LIMIT 1");
   return answer.kind === "rows" && answer.rows.length > 0;
 }
 

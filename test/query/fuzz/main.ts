@@ -8,6 +8,7 @@
  *   npm run fuzz:sql -- --only sessions --session-steps 5000
  *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3
  *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3 --failovers
+ *   npm run fuzz:sql -- --only reads --seconds 300
  *
  * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, and
  * several sessions beside one another run over the wire on a node. `--seconds` bounds the programs and the sessions, those that are being shortened included up to a minute.
@@ -19,8 +20,10 @@ import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
 import { jsonPathCase, templateCase } from "./expressions.js";
 import { Failovers } from "./failovers.js";
+import { NodeFaults } from "./node-faults.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
+import { checkSessionReads } from "./session-reads.js";
 import { compareSessions, type SessionsReport } from "./sessions.js";
 import { sessionOn, withThreeNodes } from "./three-nodes.js";
 import { compareTwins } from "./twins.js";
@@ -36,6 +39,7 @@ const { values } = parseArgs({
     "session-steps": { type: "string", default: "5000" },
     nodes: { type: "string", default: "1" },
     failovers: { type: "boolean", default: false },
+    consistency: { type: "string", default: "session" },
     "program-length": { type: "string", default: "60" },
     lanes: { type: "string", default: "4" },
     seconds: { type: "string", default: "300" },
@@ -165,7 +169,7 @@ async function sessions(): Promise<number> {
     return withThreeNodes(async (cluster) => {
       const failovers = values.failovers ? new Failovers(cluster, () => connectInUtc(port)) : null;
       const here = async (node: number): Promise<PostgresClient> => {
-        await failovers?.restore();
+        await failovers?.faults.restore();
         return sessionOn(cluster, node);
       };
       return { report: await compare(port, here, failovers), failovers };
@@ -177,13 +181,37 @@ async function sessions(): Promise<number> {
   );
   for (const [reason, count] of report.intended) console.log(`  ${count} × ${reason}`);
   if (failovers === null) return report.differing;
-  console.log(`  ${failovers.faults} faults: ${JSON.stringify(failovers.counts)}`);
-  if (failovers.faults === 0) console.error("no fault happened: nothing was shown of any");
-  return report.differing + (failovers.faults === 0 ? 1 : 0);
+  const { faults, counts } = failovers;
+  console.log(`  ${faults.total} faults: ${JSON.stringify({ ...faults.counts, ...counts })}`);
+  if (faults.total === 0) console.error("no fault happened: nothing was shown of any");
+  return report.differing + (faults.total === 0 ? 1 : 0);
+}
+
+/** Without PostgreSQL, and only where it is asked for: what sessions on three nodes read while things befall these. */
+async function reads(): Promise<number> {
+  const { report, faults } = await withThreeNodes(async (cluster) => {
+    const befalls = new NodeFaults(cluster);
+    const made = await checkSessionReads({
+      cluster,
+      faults: befalls,
+      seed,
+      milliseconds: Number(values.seconds) * 1_000,
+      consistency: values.consistency,
+      found: (text) => console.log(text),
+    });
+    return { report: made, faults: befalls };
+  });
+  console.log(`reads of six sessions on three nodes: ${JSON.stringify(report)}`);
+  console.log(`  ${faults.total} faults: ${JSON.stringify(faults.counts)}`);
+  const isShown = faults.total > 0 && report.followerReads > 0 && report.news > 0;
+  if (!isShown) console.error("no fault happened, or no follower has read: nothing was shown of any");
+  return report.differing + (isShown ? 0 : 1);
 }
 
 const parts = { expressions, templates, jsonpath: jsonpaths, statements, twins, programs, sessions };
-if (!hasPostgres()) {
+if (values.only === "reads") {
+  if ((await reads()) > 0) process.exitCode = 1;
+} else if (!hasPostgres()) {
   console.error("PostgreSQL 15 is not on this machine: nothing was compared");
   process.exitCode = 1;
 } else {

@@ -18,9 +18,9 @@ export async function sessionOn(cluster: ClusterRig, node: number): Promise<Post
   return client;
 }
 
-/** Runs `work` with three nodes that have nothing in them, and ends them. */
+/** Runs `work` with three nodes that have nothing in them, whose ways to one another can be cut, and ends them. */
 export async function withThreeNodes<T>(work: (cluster: ClusterRig) => Promise<T>): Promise<T> {
-  const cluster = await ClusterRig.withPostgres(3);
+  const cluster = await ClusterRig.withPostgres(3, "cuttable");
   try {
     return await work(cluster);
   } finally {
