@@ -130,7 +130,7 @@ class Shard implements Actor<ShardMessage> {
     const { context, args } = core;
     assert(core.phase === "opening", "a shard opens once");
     const { shard } = args;
-    const { store, from, rebuilt } = openState(args, opened.checkpoint, core.machine);
+    const { store, from, rebuilt, hasLongKeys } = openState(args, opened.checkpoint, core.machine);
     if (rebuilt !== null) context.log.warn("the state is rebuilt from the log", { shard, because: rebuilt });
     if (opened.recovery.length > 0) context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
     core.store = store;
@@ -139,7 +139,8 @@ class Shard implements Actor<ShardMessage> {
     if (core.committed === null || core.committed.op < from.op) core.committed = from;
     core.lastOp = from.op;
     core.tail = new LogTail(opened.tail);
-    core.kernel = new Kernel(store, { atWork: () => context.working() });
+    if (hasLongKeys) core.longKeysMet();
+    core.kernel = new Kernel(store, { atWork: () => context.working(), longKey: () => core.longKeysMet() });
     core.beganEmpty = from.op === 0;
     if (core.beganEmpty) {
       genesis(store);

@@ -65,8 +65,8 @@ export class ShardCore {
   voters: number;
   configuration = 0;
   /**
-   * The programs of all that vote are known to apply keys beyond 492 bytes. It stays so: such keys may have been written since, so that a
-   * program that does not could not go on anyhow.
+   * The programs of all that vote are known to apply keys beyond 492 bytes, since they have said so, or the log has such keys. It stays so: such keys
+   * may have been written since, so that a program that does not could not go on anyhow.
    */
   areLongKeysKnown = false;
   isFull = false;
@@ -79,6 +79,12 @@ export class ShardCore {
     this.context = context;
     this.args = args;
     this.machine = machine;
+  }
+
+  /** The log has keys beyond 492 bytes: whoever leads, now or after a restart, need not ask whether they are taken. */
+  longKeysMet(): void {
+    this.areLongKeysKnown = true;
+    this.header.hasLongKeys = true;
   }
 
   get isSingle(): boolean {

@@ -21,6 +21,8 @@ export interface OpenedState {
   readonly from: LogPosition;
   /** Why the state begins empty although there was a checkpoint; null when it does not. */
   readonly rebuilt: string | null;
+  /** See the version header: false of an empty state. */
+  readonly hasLongKeys: boolean;
 }
 
 interface StateArgs {
@@ -60,7 +62,7 @@ export function openState(
         header.op === checkpoint.position.op,
         "durability: a checkpoint's pages are those that the superblock names",
       );
-      return { store, from: checkpoint.position, rebuilt };
+      return { store, from: checkpoint.position, rebuilt, hasLongKeys: header.hasLongKeys };
     } catch (error) {
       if (!(error instanceof KimberliteError) || !isDerivedAnew(error)) throw error;
       rebuilt = error.message;
@@ -73,6 +75,7 @@ export function openState(
     store: Store.create({ file: openFile(disk, directory), clusterId, cacheBytes, pagesMax }),
     from: logBeginning(clusterId),
     rebuilt,
+    hasLongKeys: false,
   };
 }
 

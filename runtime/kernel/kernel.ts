@@ -46,6 +46,8 @@ export interface KernelOptions {
   readonly idempotencyKeysMax?: number;
   /** Told now and then while one command takes long. */
   readonly atWork?: () => void;
+  /** A row's or an index's key of more than 492 bytes (`itemBytesMaxBefore`) was applied. */
+  readonly longKey?: () => void;
 }
 
 const noBytes = new Uint8Array(0);
@@ -60,7 +62,7 @@ export class Kernel {
   constructor(state: TreeWriter, options: KernelOptions = {}) {
     this.#working = new WorkingState(state);
     this.#draft = new Draft(state, this.#working, new Request(), new Output(noBytes), new Output(noBytes));
-    this.#step = new Step(state, this.#working, options.atWork ?? (() => {}));
+    this.#step = new Step(state, this.#working, options.atWork ?? (() => {}), options.longKey ?? (() => {}));
     this.#idempotencyKeysMax = options.idempotencyKeysMax ?? idempotencyKeysPerTenantMax;
     assert(this.#idempotencyKeysMax >= 1, "at least one request key is kept");
   }

@@ -39,11 +39,13 @@ export class Step {
 
   /** Told now and then while one command takes long. */
   readonly atWork: () => void;
+  readonly longKey: () => void;
 
-  constructor(state: TreeWriter, working: WorkingState, atWork: () => void) {
+  constructor(state: TreeWriter, working: WorkingState, atWork: () => void, longKey: () => void) {
     this.state = state;
     this.working = working;
     this.atWork = atWork;
+    this.longKey = longKey;
   }
 
   /** Notes that rows of a table change. Its number may come again: usually right away. */

@@ -219,8 +219,11 @@ test("an answer to an earlier use of a slot finds no one", (t) => {
 });
 
 test("a version header says what it stands for, and refuses another layout", (t) => {
-  const bytes = new VersionHeaderWriter().encode(12, 2 ** 40, 2 ** 50);
-  t.deepEqual(decodeVersionHeader(bytes), { op: 12, logEnd: 2 ** 40, time: 2 ** 50 });
+  const writer = new VersionHeaderWriter();
+  const bytes = writer.encode(12, 2 ** 40, 2 ** 50).slice();
+  t.deepEqual(decodeVersionHeader(bytes), { op: 12, logEnd: 2 ** 40, time: 2 ** 50, hasLongKeys: false });
+  writer.hasLongKeys = true;
+  t.deepEqual(decodeVersionHeader(writer.encode(13, 1, 2)), { op: 13, logEnd: 1, time: 2, hasLongKeys: true });
   const other = bytes.slice();
   other[0] = 1;
   t.throws(() => decodeVersionHeader(other), { code: "formatUnsupported" });

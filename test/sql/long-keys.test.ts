@@ -217,3 +217,15 @@ test("a key that is too long is refused as PostgreSQL refuses it, by the index a
   t.deepEqual(session.rows("SELECT count(*) FROM t"), [["0"]]);
   t.deepEqual(session.rows("SELECT count(*), sum(length(v)) FROM u"), [["20", String(20 * 2_702)]]);
 });
+
+test("the first key that a program of before could not apply is noticed where it is decided, and wherever the log is applied", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (k text PRIMARY KEY, n int)");
+  session.rows(`INSERT INTO t VALUES ('${"x".repeat(itemBytesMaxBefore - 2)}', 1)`);
+  t.is(rig.longKeys, 0, "as long as such programs take");
+  session.rows(`INSERT INTO t VALUES ('${"y".repeat(itemBytesMaxBefore - 1)}', 2)`);
+  t.is(rig.longKeys, 1);
+  rig.shard.replay();
+  t.is(rig.longKeys, 2);
+});

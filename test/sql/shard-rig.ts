@@ -94,6 +94,8 @@ export class ShardRig {
   monotonic = 0;
   /** Requests that the decider was asked to decide, those that were woken again. */
   decided = 0;
+  /** Keys that were applied and that programs of before do not take, also where its log is read again. */
+  longKeys = 0;
   /** Statements that were answered at once, whatever was under way. */
   told = 0;
   /** What the newest answer says of its session's settings. */
@@ -103,7 +105,7 @@ export class ShardRig {
 
   /** @param from a shard whose log was replayed; by default a new one */
   constructor(from: ShardTwin | null = null) {
-    this.shard = from ?? new ShardTwin({}, undefined, 16 * 1024 * 1024);
+    this.shard = from ?? new ShardTwin({ longKey: () => void (this.longKeys += 1) }, undefined, 16 * 1024 * 1024);
     if (from === null) {
       this.shard.submit(requestKind.tenantAdopt, (out) => encodeTenantAdopt(out, tenant, 1, "fresh", quotasDefault));
     }

@@ -13,6 +13,7 @@
 import {
   fromBytes,
   itemAt,
+  itemBytesMaxBefore,
   type SpaceTrees,
   spaceTrees,
   TableKey,
@@ -125,6 +126,7 @@ function applyEntry(step: Step, fact: SqlFactsReader): void {
   const { state, tenant, position } = step;
   if (fact.space === tableSpace.rows) step.touches(fact.object);
   const { bytes, view: factView, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = fact;
+  if (itemTo - itemFrom > itemBytesMaxBefore) step.longKey();
   const trees = spaceTrees[space];
   assert(trees !== undefined, "a space has its trees");
   const nowLength = key.setItem(tenant, object, bytes, itemFrom, itemTo);
