@@ -120,9 +120,9 @@ export class Failovers {
   readonly faults: NodeFaults;
   #number = 1_000;
 
-  constructor(cluster: ClusterRig, connectPostgres: () => Promise<PostgresClient>) {
+  constructor(cluster: ClusterRig, connectPostgres: () => Promise<PostgresClient>, only = "") {
     this.#cluster = cluster;
-    this.faults = new NodeFaults(cluster);
+    this.faults = new NodeFaults(cluster, only);
     this.#connectPostgres = connectPostgres;
   }
 

@@ -8,6 +8,7 @@
  *   npm run fuzz:sql -- --only sessions --session-steps 5000
  *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3
  *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3 --failovers
+ *   npm run fuzz:sql -- --only sessions --session-steps 5000 --nodes 3 --failovers --faults followerCutOff,leaderCutOff
  *   npm run fuzz:sql -- --only reads --seconds 300
  *
  * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, and
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     "session-steps": { type: "string", default: "5000" },
     nodes: { type: "string", default: "1" },
     failovers: { type: "boolean", default: false },
+    faults: { type: "string", default: "" },
     consistency: { type: "string", default: "session" },
     "program-length": { type: "string", default: "60" },
     lanes: { type: "string", default: "4" },
@@ -167,7 +169,7 @@ async function sessions(): Promise<number> {
   const compared = await withPostgres(async (_client, port) => {
     if (values.nodes === "1") return { report: await withNode((here) => compare(port, here, null)), failovers: null };
     return withThreeNodes(async (cluster) => {
-      const failovers = values.failovers ? new Failovers(cluster, () => connectInUtc(port)) : null;
+      const failovers = values.failovers ? new Failovers(cluster, () => connectInUtc(port), values.faults) : null;
       const here = async (node: number): Promise<PostgresClient> => {
         await failovers?.faults.restore();
         return sessionOn(cluster, node);
@@ -190,7 +192,7 @@ async function sessions(): Promise<number> {
 /** Without PostgreSQL, and only where it is asked for: what sessions on three nodes read while things befall these. */
 async function reads(): Promise<number> {
   const { report, faults } = await withThreeNodes(async (cluster) => {
-    const befalls = new NodeFaults(cluster);
+    const befalls = new NodeFaults(cluster, values.faults);
     const made = await checkSessionReads({
       cluster,
       faults: befalls,

@@ -28,7 +28,7 @@ const longCutsOf = 12;
 const tries = 300;
 
 /** Twice as often those that every session notices. */
-const faults: readonly Fault[] = [
+const usually: readonly Fault[] = [
   "leaderKilled",
   "leaderKilled",
   "followerKilled",
@@ -51,13 +51,17 @@ export class NodeFaults {
     longCuts: 0,
   };
   readonly #cluster: ClusterRig;
+  readonly #faults: readonly Fault[];
   /** By node: how often something has happened to it that sessions on it may not outlast. */
   readonly #harm = [0, 0, 0];
   #down: number | null = null;
   #cutOff: number | null = null;
 
-  constructor(cluster: ClusterRig) {
+  /** @param only faults that are to happen, with commas between; empty: all */
+  constructor(cluster: ClusterRig, only = "") {
     this.#cluster = cluster;
+    const named = only.split(",");
+    this.#faults = only === "" ? usually : usually.filter((fault) => named.includes(fault));
   }
 
   /** The node that does not run; null while all do. */
@@ -107,7 +111,7 @@ export class NodeFaults {
   /** Lets something happen to nodes that all run. A cut is healed when this resolves. */
   async strike(random: Random): Promise<Struck> {
     const leader = await this.leader();
-    const fault = random.pick(faults);
+    const fault = random.pick(this.#faults);
     const follower = random.pick(all.filter((node) => node !== leader));
     const node = fault === "leaderKilled" || fault === "leaderCutOff" || fault === "handedOver" ? leader : follower;
     let isLong = false;
