@@ -108,3 +108,16 @@ select * from ovv;
 select * from ov;
 select * from kept;
 drop table kept;
+
+-- A role's tables go with what it owns, and not the session's others, nor their schema.
+CREATE ROLE temporary_owner;
+SET ROLE temporary_owner;
+CREATE TEMP TABLE of_role (i int);
+RESET ROLE;
+CREATE TEMP TABLE of_session (i int);
+SELECT nspowner = 10 FROM pg_namespace WHERE oid = pg_my_temp_schema();
+DROP OWNED BY temporary_owner;
+DROP ROLE temporary_owner;
+SELECT to_regclass('of_role') IS NULL, to_regclass('of_session') IS NULL;
+TABLE of_session;
+DROP TABLE of_session;

@@ -70,7 +70,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   const position = placeOf(statement.location);
   const [clause] = statement.clauses;
   if (clause !== undefined) throw notSupported(`${clause} in CREATE TABLE`, position);
-  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
+  const schema = draft.schemaOf(statement.name, statement.isTemporary);
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
   expectPersistence(statement, schema);
@@ -121,7 +121,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
 export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
   assert(query !== null, "CREATE TABLE AS has its query bound");
-  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
+  const schema = draft.schemaOf(statement.name, statement.isTemporary);
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
   expectPersistence(statement, schema);

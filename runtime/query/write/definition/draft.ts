@@ -19,6 +19,7 @@ import {
   type TypeDefinition,
 } from "../../catalog/model.js";
 import { ObjectCatalog, publicSchema } from "../../catalog/over-trees.js";
+import { bootstrapName } from "../../catalog/role-set.js";
 import { type NamePath, ownTemporarySchema, schemaNamed, schemasOf } from "../../catalog/temporary.js";
 import { findTypeIn, typeNamed } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -160,8 +161,8 @@ export class CatalogDraft {
     throw new SqlError("3F000", "no schema has been selected to create in", { position: placeOf(location) });
   }
 
-  /** The schema in which a relation is made: for a temporary one that of the session, made now if need be. */
-  schemaOf(name: RelationName, isTemporary: boolean, user: string): SchemaDefinition {
+  /** The schema in which a relation is made: for a temporary one that of the session, made now if need be. It is nobody's who acts in it. */
+  schemaOf(name: RelationName, isTemporary: boolean): SchemaDefinition {
     if (!isTemporary && name.schema !== ownTemporarySchema) return this.schemaFor(name);
     const { temporarySchema } = this.#path;
     const isElsewhere = name.schema !== null && schemaNamed(name.schema, this.#path) !== temporarySchema;
@@ -172,7 +173,8 @@ export class CatalogDraft {
     if (temporarySchema === null) throw notSupported("something temporary without a session's schema for it");
     const known = this.#catalog.schemaByName(temporarySchema);
     if (known !== null) return known;
-    const made: SchemaDefinition = { kind: "schema", oid: this.newOid(), name: temporarySchema, owner: user };
+    const oid = this.newOid();
+    const made: SchemaDefinition = { kind: "schema", oid, name: temporarySchema, owner: bootstrapName };
     this.put(made);
     return made;
   }

@@ -83,7 +83,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   const { name } = statement.name;
   const isOfSession = statement.isTemporary || readsTemporary(statement.query);
   if (isOfSession && !statement.isTemporary) ports.notice("NOTICE", "00000", `view "${name}" will be a temporary view`);
-  const schema = draft.schemaOf({ ...statement.name, location: -1 }, isOfSession, ports.user);
+  const schema = draft.schemaOf({ ...statement.name, location: -1 }, isOfSession);
   const columns = query.columns.map((column, index) => ({
     name: statement.columns[index] ?? column.name,
     type: column.type,
@@ -182,7 +182,7 @@ function ownerOf(
 
 export function createSequence(statement: CreateSequence, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
-  const schema = draft.schemaOf({ ...statement.name, location: -1 }, statement.isTemporary, ports.user);
+  const schema = draft.schemaOf({ ...statement.name, location: -1 }, statement.isTemporary);
   const { name } = statement.name;
   expectPersistence(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
