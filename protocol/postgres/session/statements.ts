@@ -271,6 +271,8 @@ export class Statements {
         if (statement.analyzes === false && statement.columns?.some((columns) => columns.length > 0) === true)
           throw new SqlError("0A000", "ANALYZE option must be specified when a column list is provided");
         if (statement.command === "CHECKPOINT") await this.#expectMayCheckpoint();
+        // It looks at tables: the transaction's isolation stands.
+        else this.#exchange.transaction.queried();
         // Nothing needs it here; but a table that is not there is not passed over.
         for (const [index, table] of statement.tables.entries())
           await this.#expectToMaintain(table, statement.columns?.[index] ?? [], cachedStatement);

@@ -34,3 +34,15 @@ VACUUM t1, nope;
 ANALYZE t1 (a), t2 (b);
 ANALYZE t1 (a), t2 (a);
 DROP TABLE t1, t2;
+-- What looks at tables decides on the isolation of its transaction.
+CREATE TABLE looked_at (i int);
+BEGIN;
+ANALYZE looked_at;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+ROLLBACK;
+BEGIN;
+CHECKPOINT;
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+SHOW transaction_isolation;
+COMMIT;
+DROP TABLE looked_at;

@@ -84,8 +84,7 @@ export class NodeFaults {
   }
 
   get total(): number {
-    const { longCuts, ...counts } = this.counts;
-    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+    return [...new Set(usually)].reduce((sum, fault) => sum + this.counts[fault], 0);
   }
 
   get running(): readonly number[] {
