@@ -516,6 +516,7 @@ export class PostgresConnection implements Outlet {
     const host: SessionHost = {
       executor: this.#host.executor,
       statements: this.#host.statements,
+      varied: this.#host.varied,
       administration: this.#host.administration,
       roles: this.#host.roles,
       cursorMemory: this.#host.cursorMemory,

@@ -10,6 +10,7 @@ import { type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { RowsReply } from "./engine-runs.js";
 import { type CachedStatement, cached, constantText } from "./statement.js";
+import { isSurelyRead } from "./varied/surely-read.js";
 
 const encoder = new TextEncoder();
 
@@ -90,7 +91,7 @@ function isText(argument: Expression, type: Oid): boolean {
     case "bitLiteral":
       return false;
     case "stringLiteral":
-      return type === typeOid.text;
+      return isSurelyRead(argument.text, type);
     default:
       return true;
   }

@@ -35,6 +35,7 @@ import { CursorMemory } from "./session/kept-messages.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
 import { UnreadAnswers } from "./unread-answers.js";
+import { VariedStatements } from "./varied/varied-statements.js";
 import { WaitingSockets } from "./waiting-sockets.js";
 
 export interface PostgresGatewayArgs {
@@ -129,6 +130,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     return {
       executor: this.#router,
       statements: new StatementCache((text) => parser.parse(text)),
+      varied: new VariedStatements(),
       administration: {
         call: (method, params, principal) => this.#ask({ kind: "admin", method, params, principal }),
       },

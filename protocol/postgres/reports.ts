@@ -22,13 +22,16 @@ export interface SourcePlace {
   readonly text: string;
   /** In bytes of UTF-8. */
   readonly offset: number;
+  /** Where in that text a place of the statement is that runs instead of it; absent where it runs as it stands. */
+  readonly moved?: (position: number) => number;
 }
 
 /** A place in bytes as PostgreSQL counts: characters, from 1. 0 for none. */
 function characterPosition(place: SourcePlace | null, position: number | undefined): number {
   if (place === null || position === undefined || position < 0) return 0;
   const bytes = Buffer.from(place.text);
-  const end = Math.min(place.offset + position, bytes.length);
+  const at = place.offset + position;
+  const end = Math.min(place.moved?.(at) ?? at, bytes.length);
   let characters = 0;
   // A character begins at every byte but those that continue one.
   for (let at = 0; at < end; at++) if (((bytes[at] ?? 0) & 0xc0) !== 0x80) characters += 1;

@@ -295,6 +295,11 @@ export class StatementCache {
     this.#parse = parse;
   }
 
+  /** Whether the text is kept as it is. */
+  knows(text: string): boolean {
+    return this.#kept.has(text);
+  }
+
   /** Throws a `SqlError` for what is no SQL. */
   statements(text: string): readonly CachedStatement[] {
     const known = this.#kept.get(text);

@@ -9,6 +9,7 @@ import type { TenantRoles } from "../../protocol/postgres/role-book.js";
 import { CursorMemory } from "../../protocol/postgres/session/kept-messages.js";
 import { StatementCache } from "../../protocol/postgres/statement.js";
 import { UnreadAnswers } from "../../protocol/postgres/unread-answers.js";
+import { VariedStatements } from "../../protocol/postgres/varied/varied-statements.js";
 import { LoginAttempts } from "../../protocol/server/login-attempts.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import { scramVerifier } from "../../protocol/wire/scram-verifier.js";
@@ -104,6 +105,7 @@ export class ServerRig {
     const host: ConnectionHost = {
       executor: rig.executor,
       statements: new StatementCache((text) => parser.parse(text)),
+      varied: new VariedStatements(),
       administration: {
         call: (method, params) => {
           rig.administered.push({ method, params });

@@ -25,6 +25,7 @@ import { type Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import type { EventRecords } from "../../sql/event-scan.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { expectNoPartialIndex } from "../../sql/varied-constants.js";
 import { ended, type Run } from "./run.js";
 import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
 
@@ -105,6 +106,7 @@ export class Statements {
     const { bound, columns } = planned;
     const { body } = bound;
     if (request.kind === "describe") {
+      expectNoPartialIndex(request.text, bound, catalog);
       return answer({ kind: "described", parameterTypes: announcedTypes(bound), columns });
     }
     if (body.kind === "session" && body.statement.kind === "maintenance") {

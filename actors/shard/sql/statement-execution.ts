@@ -22,6 +22,7 @@ import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { PointRows } from "../../sql/point-rows.js";
 import { expectTemporary } from "../../sql/temporary-loss.js";
+import { expectNoPartialIndex } from "../../sql/varied-constants.js";
 import { advisoryLock } from "./advisory-locks.js";
 import type { Deciding } from "./deciding.js";
 import { settleDeferred } from "./deferred-constraints.js";
@@ -127,7 +128,10 @@ export class StatementExecution {
       const planned =
         plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
-      if (request.kind === "describe") return outcomeOf(answer(described(planned)));
+      if (request.kind === "describe") {
+        expectNoPartialIndex(request.text, planned.bound, catalog);
+        return outcomeOf(answer(described(planned)));
+      }
       expectAllowed(request, planned, asOf);
       this.callIn(request, session);
       const parts = this.#parts(request, session, { transaction, catalog, position }, { locks, reader, evaluation });
@@ -231,7 +235,9 @@ export class StatementExecution {
 
   #settle(parts: StatementParts): void {
     const { transaction, request, reader } = parts;
-    if (!transaction.deferred.isEmpty) settleDeferred(parts, new StatementRun(parts, commitStatement));
+    // The parameters are those of the statement that was alone in the transaction, and not of its COMMIT.
+    const commit = { ...parts, request: { ...request, parameters: [] } };
+    if (!transaction.deferred.isEmpty) settleDeferred(commit, new StatementRun(commit, commitStatement));
     const temporary = temporarySchemaOf(request);
     if (temporary === null) return;
     const catalog = this.#catalog(transaction, reader);

@@ -29,12 +29,14 @@ import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
 import { largeBytes } from "../unread-answers.js";
+import type { VariedStatements } from "../varied/varied-statements.js";
 import type { CursorMemory } from "./kept-messages.js";
 import { deliver, type Peers } from "./peers.js";
 import { factsFor } from "./session-facts.js";
 
 export interface SessionHost extends EngineHost {
   readonly statements: StatementCache;
+  readonly varied: VariedStatements;
   readonly administration: Administration;
   readonly roles: RoleSource;
   readonly cursorMemory: CursorMemory;

@@ -22,7 +22,7 @@ import { kiB } from "../../../runtime/types/limits.js";
 import type { SessionIdentity } from "../engine-runs.js";
 import { decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
 import type { Inbox } from "../inbox.js";
-import { portalOf } from "../portals.js";
+import { type Portal, portalOf } from "../portals.js";
 import { FatalError, reportOf } from "../reports.js";
 import type { SessionSettings } from "../settings.js";
 import { type CachedStatement, firstParameter } from "../statement.js";
@@ -33,6 +33,7 @@ import { ExtendedQuery } from "./extended-query.js";
 import { RunAhead } from "./run-ahead.js";
 import { Statements } from "./statements.js";
 import { Transactions } from "./transactions.js";
+import { VariedQueries } from "./varied-queries.js";
 
 /** Messages whose statements are judged by roles. */
 const judged: ReadonlySet<FrontendMessage["kind"]> = new Set(["query", "parse", "bind", "describe", "execute"]);
@@ -50,6 +51,7 @@ export class Session {
   readonly #statements: Statements;
   readonly #extended: ExtendedQuery;
   readonly #ahead: RunAhead;
+  readonly #varied: VariedQueries;
   #isSkipping = false;
   #isIdleTooLong: FatalError | null = null;
   #stopIdleTimer: (() => void) | null = null;
@@ -67,6 +69,7 @@ export class Session {
     this.#statements = new Statements(exchange, this.#channels, this.#transactions, descriptions);
     this.#extended = new ExtendedQuery(exchange, descriptions, this.#statements);
     this.#ahead = new RunAhead(exchange, () => this.#writeReady());
+    this.#varied = new VariedQueries(exchange, descriptions);
   }
 
   get isIdle(): boolean {
@@ -335,26 +338,40 @@ export class Session {
     this.#exchange.place = { text, offset: 0 };
     this.#exchange.prepared.delete("");
     this.#exchange.closePortal("");
-    const statements = this.#exchange.host.statements.statements(text);
-    if (statements.length === 0) this.#exchange.writer.emptyQueryResponse();
-    for (const [index, statement] of statements.entries()) {
-      this.#exchange.place = { text, offset: statement.offset };
-      expectNoParameters(statement);
-      this.#statements.isLastOfQuery = index === statements.length - 1;
-      this.#statements.isOneOfSeveral = statements.length > 1;
-      // Several statements of one text stand or fall together.
-      if (statements.length > 1) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
-      const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
-      const isAlone = statements.length === 1;
-      if (!isAlone || !this.#statements.performNow(portal, 0, "simple"))
-        await this.#statements.perform(portal, 0, "simple");
-      this.#exchange.closeCursor(portal);
-      if (!isAlone) await this.#exchange.relieve();
+    const found = this.#varied.find(text);
+    if (found !== null && "length" in found) {
+      for (const [index, { portal, place }] of found.entries()) {
+        this.#exchange.place = place;
+        await this.#run(portal, index, found.length);
+      }
+    } else {
+      const statements = this.#exchange.host.statements.statements(text);
+      if (statements.length === 0) this.#exchange.writer.emptyQueryResponse();
+      for (const [index, statement] of statements.entries()) {
+        this.#exchange.place = { text, offset: statement.offset };
+        expectNoParameters(statement);
+        const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
+        await this.#run(portal, index, statements.length);
+      }
+      if (found !== null) await this.#varied.learn(found, statements);
     }
     this.#statements.isLastOfQuery = false;
     this.#statements.isOneOfSeveral = false;
     await this.#transactions.endImplicit();
     this.#ready();
+  }
+
+  /** Runs one of so many statements of a Query. */
+  async #run(portal: Portal, index: number, count: number): Promise<void> {
+    const isAlone = count === 1;
+    this.#statements.isLastOfQuery = index === count - 1;
+    this.#statements.isOneOfSeveral = !isAlone;
+    // Several statements of one text stand or fall together.
+    if (!isAlone) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+    if (!isAlone || !this.#statements.performNow(portal, 0, "simple"))
+      await this.#statements.perform(portal, 0, "simple");
+    this.#exchange.closeCursor(portal);
+    if (!isAlone) await this.#exchange.relieve();
   }
 
   #sync(): Promise<void> | void {

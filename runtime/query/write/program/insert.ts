@@ -117,6 +117,7 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
   if (stored === null) return null;
   const rows = items.length;
   const drawn = drawsOf(plan.items.flat());
+  const [given, drawnLast] = drawn === "nothing" ? [[], stored] : drawingLast(stored, items, insert);
   const draws: Draws = drawn === "nothing" && table.keyColumns.length === 0 ? "numbers" : drawn;
   return {
     rows,
@@ -125,10 +126,27 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
     isLoad,
     block: isLoad && sole !== null ? blockProgram({ table, indexes, references }, checked, stored) : null,
     run: (run) => {
-      for (let row = 0; row < rows; row++) if (!write(stored, row, run)) return null;
+      // What is wrong of any row is told before a number is drawn for the first.
+      if (rows > 1) for (let row = 0; row < rows; row++) for (const { of } of given) of(run.frame, row);
+      for (let row = 0; row < rows; row++) if (!write(drawnLast, row, run)) return null;
       return rows;
     },
   };
+}
+
+/** Columns whose values draw no numbers, and all of them with these first: as where what is constant is computed before a statement runs. */
+function drawingLast(
+  stored: readonly StoredValue[],
+  items: readonly (readonly BoundExpression[])[],
+  { table, plan, values }: BoundInsert,
+): readonly [given: readonly StoredValue[], all: readonly StoredValue[]] {
+  const places = liveColumns(table).map(({ number }) => number - 1);
+  const draws = ({ place }: StoredValue): boolean => {
+    const planColumn = plan.columns.findIndex((column) => column.id === values[places.indexOf(place)]);
+    return drawsOf(items.flatMap((item) => item[planColumn] ?? [])) !== "nothing";
+  };
+  const given = stored.filter((one) => !draws(one));
+  return [given, [...given, ...stored.filter(draws)]];
 }
 
 /** Puts one row; false when the general way has to. */
