@@ -34,8 +34,8 @@ export interface OutcomeCounts {
 }
 
 const patienceMs = 1_500;
-/** A statement that is under way when a leader goes has to wait for the next. ms */
-const underWayMs = 20_000;
+/** A statement that is under way when a leader goes has to wait for the next, and for who is cut off for long. ms */
+const underWayMs = 60_000;
 const servesMs = 120_000;
 const endsMs = 10_000;
 const lockTries = 100;
