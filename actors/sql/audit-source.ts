@@ -6,7 +6,12 @@
 import { requestKind, tree } from "../../runtime/kernel/kinds.js";
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import type { SystemTables } from "../../runtime/query/bind/environment.js";
-import { type Catalog, rowsOfObject, type TableDefinition } from "../../runtime/query/catalog/model.js";
+import {
+  type Catalog,
+  type IndexDefinition,
+  rowsOfObject,
+  type TableDefinition,
+} from "../../runtime/query/catalog/model.js";
 import {
   auditTable,
   commitsByTime,
@@ -90,6 +95,10 @@ export class AuditSource implements TableSource {
   rowsEstimate(table: TableDefinition): number {
     assert(!isAuditTable(table), "the planner has its own idea of the log's length");
     return this.#tables.rowsEstimate(table);
+  }
+
+  entriesWithin(table: TableDefinition, index: IndexDefinition | null, ranges: readonly KeyRange[]): number | null {
+    return isAuditTable(table) ? null : (this.#tables.entriesWithin?.(table, index, ranges) ?? null);
   }
 }
 

@@ -32,7 +32,7 @@ export interface BindRequest {
   readonly parameterTypes: readonly Oid[];
   readonly context: EvaluationContext;
   /** How many rows tables have. */
-  readonly statistics: Pick<TableSource, "rowsEstimate">;
+  readonly statistics: Pick<TableSource, "rowsEstimate" | "entriesWithin">;
 }
 
 /** Whose names they are: those of schemas that he may use. */

@@ -63,7 +63,7 @@ export class StatementPlans {
     request: SqlRequest,
     catalog: ObjectCatalog,
     { context }: Evaluation,
-    statistics: Pick<TableSource, "rowsEstimate">,
+    statistics: Pick<TableSource, "rowsEstimate" | "entriesWithin">,
   ): PlannedStatement | null {
     const statement = this.plans.statement(request);
     if (statement === null) return null;

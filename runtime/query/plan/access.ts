@@ -3,12 +3,14 @@
  * also yields its rows in its order. Conditions stay in the scan's filter: a range may hold NULLs that they do not let pass.
  */
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { KeyBound, KeyRange } from "../table/access.js";
+import type { Datum } from "../types/datum.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { elementTypeOf } from "../types/type-table.js";
 import { conjunctsOf } from "./conjuncts.js";
 import { betweenShare, selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
-import { type PlanRange, rowKeyColumn, type ScanNode, type SortKey } from "./plan.js";
+import { type PlanBound, type PlanRange, rowKeyColumn, type ScanNode, type SortKey } from "./plan.js";
 import { afterPrefix, likePrefix } from "./prefix.js";
 import type { UsableIndex } from "./usable-indexes.js";
 import { columnsOf, expressionKey, hasSubquery, isVolatile } from "./walk.js";
@@ -22,6 +24,8 @@ interface Restriction {
   readonly values: readonly BoundExpression[];
   /** `= ANY (array)`: the only value is the array. */
   readonly isEach: boolean;
+  /** Of a comparison of rows: the same of the next column, where the first is equal. */
+  readonly then?: Restricted | null;
 }
 
 interface KeyColumn {
@@ -48,6 +52,8 @@ export interface TableSize {
   readonly rows: number;
   /** Share of the rows that have one value of a column. */
   readonly shareOf: (column: number) => number;
+  /** Entries within ranges of values that are known, roughly; null where nobody can tell. */
+  readonly within: (index: IndexDefinition | null, ranges: readonly KeyRange[]) => number | null;
 }
 
 export const everything: PlanRange = { from: null, to: null };
@@ -167,10 +173,36 @@ function* termRestrictions(term: BoundExpression, subjects: Subjects): Iterable<
     if (subject === null || !isFree(term.array, own) || !isComparable(subject.type, element)) return;
     yield { name: subject.name, restriction: { operator: "=", values: [term.array], isEach: true } };
   } else if (term.kind === "or") {
-    const merged = mergeOr(term, subjects);
-    if (merged !== null) yield merged;
+    const found = mergeOr(term, subjects) ?? rowBound(term, subjects);
+    if (found !== null) yield found;
   }
 }
+
+/** `(a, b) > (1, 2)`, which is `a > 1 OR (a = 1 AND b > 2)`: from a place of the order by both columns on. */
+function rowBound(term: Extract<BoundExpression, { kind: "and" | "or" }>, subjects: Subjects): Restricted | null {
+  const [beyond, equal, ...others] = term.terms;
+  if (beyond === undefined || equal === undefined || others.length > 0) return null;
+  const outer = [...termRestrictions(beyond, subjects)].find(({ restriction: { operator } }) => operator in strict);
+  if (outer === undefined) return null;
+  const [value] = outer.restriction.values;
+  const key = value === undefined ? null : expressionKey(value);
+  const isTie = ({ name, restriction: { operator, values, isEach } }: Restricted): boolean =>
+    name === outer.name &&
+    operator === "=" &&
+    !isEach &&
+    values.length === 1 &&
+    key !== null &&
+    values.every((one) => expressionKey(one) === key);
+  const terms = conjunctsOf(equal);
+  const rest = terms.filter((one) => ![...termRestrictions(one, subjects)].some(isTie));
+  if (rest.length === terms.length) return null;
+  const { operator } = outer.restriction;
+  const within = rest.length === 1 && rest[0] !== undefined ? [...termRestrictions(rest[0], subjects)] : [];
+  const then = within.find((one) => one.restriction.operator.startsWith(operator)) ?? null;
+  return { name: outer.name, restriction: { ...outer.restriction, operator: `${operator as "<" | ">"}=`, then } };
+}
+
+const strict = { "<": true, ">": true };
 
 /** `x LIKE 'abc%'`: from the prefix on, before the first text that is behind all that begin so. */
 function* prefixRestrictions(args: readonly BoundExpression[], subjects: Subjects): Iterable<Restricted> {
@@ -291,47 +323,97 @@ function pathOf(
       ? []
       : (restrictions.get(next.name) ?? []).filter(({ operator }) => operator !== "=");
   if (used === 0 && bounds.length === 0) return null;
+  const behind = keys.slice(used);
   const ranges = prefixes.map((prefix) =>
-    isEach ? { ...rangeOf(prefix, next, bounds), isEach } : rangeOf(prefix, next, bounds),
+    isEach ? { ...rangeOf(prefix, [], bounds), isEach } : rangeOf(prefix, behind, bounds),
   );
   const isPoint =
     used === keys.length && !isEach && (index === null || (index.isUnique && index.isDeferrable !== true));
-  const found = isPoint ? prefixes.length : Math.max(1, tableRows * share * rangeShare(bounds));
+  const guessed = isPoint ? prefixes.length : Math.max(1, tableRows * share * rangeShare(bounds));
+  const found = isPoint ? guessed : (entriesOf(index, ranges, size) ?? guessed);
   const rows = Math.max(isPoint ? prefixes.length : 1, Math.min(found, tableRows));
   // A row by an index is a walk into the table's tree as well; a range costs a descent.
   const perRow = index === null ? 1 : 3;
   return { index, ranges, fixed, rows, cost: Math.min(found, tableRows) * perRow + prefixes.length * 2 };
 }
 
-/** Share of rows within bounds: few are between two values that each row of another table gives. */
+/** Share of rows within bounds: few are between two values. */
 function rangeShare(bounds: readonly Restriction[]): number {
   if (bounds.length === 0) return 1;
-  const isOfRow = ({ values }: Restriction): boolean => values.some((value) => columnsOf(value).size > 0);
   const isLower = ({ operator }: Restriction): boolean => operator === ">" || operator === ">=";
-  const isBetween = bounds.some(isLower) && !bounds.every(isLower) && bounds.some(isOfRow);
-  return isBetween ? betweenShare : 0.33;
+  return bounds.some(isLower) && !bounds.every(isLower) ? betweenShare : 0.33;
 }
 
+/** Ranges whose entries are counted before one of many is chosen. */
+const countedRangesMax = 8;
+/** A plan that is kept may see more rows within its constants than there were: no fewer than this share of the table are taken to be there. */
+const leastShare = 0.001;
+
+/** Entries within ranges of constants, counted where the table is large enough for it to matter; null where values are not known. */
+function entriesOf(index: IndexDefinition | null, ranges: readonly PlanRange[], size: TableSize): number | null {
+  if (size.rows <= countedRowsMin || ranges.length > countedRangesMax) return null;
+  const known: KeyRange[] = [];
+  for (const { from, to, isEach, isRowKey } of ranges) {
+    const ends = [from, to].map((bound) => (bound === null ? null : knownBound(bound)));
+    if (isEach === true || isRowKey === true || ends.includes(undefined)) return null;
+    known.push({ from: ends[0] ?? null, to: ends[1] ?? null });
+  }
+  const entries = size.within(index, known);
+  return entries === null ? null : Math.max(1, entries, size.rows * leastShare);
+}
+
+/** Of smaller tables a guess will do. */
+const countedRowsMin = 2_000;
+
+/** A bound whose values are written in the statement; undefined for others. */
+function knownBound({ values, isInclusive }: PlanBound): KeyBound | undefined {
+  const known: Datum[] = [];
+  for (const value of values) {
+    if (value.kind !== "constant" || value.value === null) return undefined;
+    known.push(value.value);
+  }
+  return { values: known, isInclusive };
+}
+
+/** @param keys the key's columns behind the prefix */
 function rangeOf(
   prefix: readonly BoundExpression[],
-  next: KeyColumn | undefined,
+  keys: readonly KeyColumn[],
   bounds: readonly Restriction[],
 ): PlanRange {
   const plain = prefix.length === 0 ? null : { values: prefix, isInclusive: true };
   let from = plain;
   let to = plain;
+  const [next] = keys;
   if (next === undefined) return { from, to };
-  for (const { operator, values } of bounds) {
-    const [value] = values;
-    if (value === undefined) continue;
-    const bound = { values: [...prefix, value], isInclusive: operator === "<=" || operator === ">=" };
-    const isLower = operator === ">" || operator === ">=";
+  for (const restriction of bounds) {
+    const { values, isInclusive } = boundOf(restriction, keys);
+    if (values.length === 0) continue;
+    const bound = { values: [...prefix, ...values], isInclusive };
+    const isLower = restriction.operator.startsWith(">");
     // The first bound of each side is taken; others stay in the filter.
     if (isLower !== next.isDescending) {
       if (from === plain) from = bound;
     } else if (to === plain) to = bound;
   }
   return { from, to };
+}
+
+/** Values of as many of the key's columns as a restriction compares in their order. */
+function boundOf(restriction: Restriction, keys: readonly KeyColumn[]): PlanBound {
+  const values: BoundExpression[] = [];
+  let last = restriction;
+  for (const [at, { name, isDescending }] of keys.entries()) {
+    const [value] = last.values;
+    if (value !== undefined) values.push(value);
+    const { then } = last;
+    const next = keys[at + 1];
+    if (value === undefined || then === undefined || then === null || next === undefined) break;
+    if (then.name !== next.name || next.isDescending !== isDescending || name === 0) break;
+    last = then.restriction;
+  }
+  // What follows a bound that ends early decides among those that are equal so far.
+  return { values, isInclusive: last.operator.endsWith("=") };
 }
 
 /** How a path's rows stand to an order: read forwards or backwards, they have that of so many of the first keys. */

@@ -269,7 +269,9 @@ function showRanges(node: ScanNode, show: (expression: BoundExpression) => strin
     if (range === null) return "";
     const names = columns.slice(0, range.values.length).join(", ");
     const values = range.values.map(show).join(", ");
-    const operator = `${isLower ? ">" : "<"}${range.isInclusive ? "=" : ""}`;
+    // In a key that descends, what comes first is greater.
+    const isDescending = node.index?.keys[range.values.length - 1]?.isDescending === true;
+    const operator = `${isLower === isDescending ? "<" : ">"}${range.isInclusive ? "=" : ""}`;
     return range.values.length === 1 ? `(${names} ${operator} ${values})` : `((${names}) ${operator} (${values}))`;
   };
   const text = ({ from, to, isRowKey }: PlanRange): string => {

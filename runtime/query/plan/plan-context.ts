@@ -10,7 +10,7 @@ import { type UsableIndex, usableIndexes } from "./usable-indexes.js";
 import { inputsOf } from "./walk.js";
 
 export interface PlanContext {
-  readonly statistics: Pick<TableSource, "rowsEstimate">;
+  readonly statistics: Pick<TableSource, "rowsEstimate" | "entriesWithin">;
   readonly catalog: Catalog;
   /** What a table's indexes say of its rows, bound and with constants computed; null where nobody binds it. */
   readonly rulesOf: ((table: TableDefinition) => RowRules) | null;
@@ -53,7 +53,11 @@ export function sizeOf(table: TableDefinition, context: PlanContext): TableSize 
     }
     return share;
   };
-  return { rows: rowsOf(table, context), shareOf };
+  const { statistics } = context;
+  const rows = rowsOf(table, context);
+  const within: TableSize["within"] = (index, ranges) =>
+    isAuditTable(table) ? null : (statistics.entriesWithin?.(table, index, ranges) ?? null);
+  return { rows, shareOf, within };
 }
 
 export function withPath(scan: ScanNode, path: AccessPath): ScanNode {

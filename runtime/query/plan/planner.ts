@@ -19,7 +19,7 @@ import { subplanByKey } from "./subplan-by-key.js";
 import { columnsOf, inputsOf, mapParts } from "./walk.js";
 
 /** What the planner knows of the data. */
-export type Statistics = Pick<TableSource, "rowsEstimate">;
+export type Statistics = Pick<TableSource, "rowsEstimate" | "entriesWithin">;
 
 /** The statement with its plans made. A plan is as good as the statistics were, and right whatever they are. */
 export function planBound(

@@ -110,6 +110,8 @@ export interface TableSource {
   scan(request: ScanRequest): TableScan;
   /** Rows, roughly, for the planner. */
   rowsEstimate(table: TableDefinition): number;
+  /** Entries of an index, or of the rows' own keys (null), within ranges, roughly; null where nobody can tell. */
+  entriesWithin?(table: TableDefinition, index: IndexDefinition | null, ranges: readonly KeyRange[]): number | null;
   /** The position whose state this is. */
   readonly position: number;
 }

@@ -282,6 +282,16 @@ export class OverlayReader implements TreeReader {
     this.#overlay = overlay;
   }
 
+  /** What it is laid over. */
+  get beneath(): TreeReader {
+    return this.#state;
+  }
+
+  /** Entries of a tree that the overlay has. */
+  entriesOf(tree: number): number {
+    return this.#overlay.tree(tree)?.entries.size ?? 0;
+  }
+
   get(tree: number, key: Uint8Array): boolean {
     const own = this.#overlay.tree(tree);
     if (own !== null && own.entries.size > 0) {

@@ -6,16 +6,18 @@
  * later one, which is then read as of the query's own position. The past being kept, it sees the same rows.
  */
 import { TableKey, tableTree } from "../../store/table-trees.js";
-import type { TreeReader } from "../../store/tree.js";
+import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
-import type { TableDefinition } from "../catalog/model.js";
+import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import type { TableVersion } from "../catalog/over-trees.js";
 import { SqlError } from "../error.js";
 import type { Oid } from "../types/sql-type.js";
-import type { ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
+import type { KeyRange, ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
 import type { ColumnCache } from "./column-cache.js";
-import { behind } from "./key-bounds.js";
+import { indexCodecOf, rowKeyCodecOf } from "./index-keys.js";
+import { behind, boundsOf } from "./key-bounds.js";
 import { compareBytes, KeyBuffer } from "./key-buffer.js";
+import { OverlayReader } from "./overlay.js";
 import { entriesBetween } from "./rows-between.js";
 import { type TableState, TreeScan, type Watch } from "./tree-scan.js";
 import { isPointInTime, type Versions } from "./version-walk.js";
@@ -138,7 +140,7 @@ export class TreeTableSource implements TableSource {
   rowsEstimate(table: TableDefinition): number {
     const low = new TableKey().object(this.#tenant, table.storage).slice();
     const high = behind(low);
-    const cursor = this.#state.reader.cursor(tableTree.rows);
+    const cursor = this.#cursorBeneath(tableTree.rows);
     const between = high === null ? null : entriesBetween(cursor, low, high);
     // A table is small until it is not, and a plan that is kept may see it grow: so none is taken for smaller than this.
     if (between !== null) return Math.max(smallTableRows, between);
@@ -150,6 +152,33 @@ export class TreeTableSource implements TableSource {
       rows += 1;
     }
     return rows < countedRowsMax ? smallTableRows : largeTableRows;
+  }
+
+  entriesWithin(table: TableDefinition, index: IndexDefinition | null, ranges: readonly KeyRange[]): number | null {
+    const isOfRows = index === null || index.isPrimary;
+    const storage = isOfRows ? table.storage : index.storage;
+    const codec = isOfRows ? rowKeyCodecOf(table) : indexCodecOf(index);
+    const prefix = new TableKey().object(this.#tenant, storage).slice();
+    const cursor = this.#cursorBeneath(isOfRows ? tableTree.rows : tableTree.index);
+    let found = 0;
+    for (const range of ranges) {
+      const bounds = boundsOf(range, prefix, codec);
+      if (bounds === null || bounds.high === null) return null;
+      const entries =
+        compareBytes(bounds.low, bounds.low.length, bounds.high, bounds.high.length) < 0
+          ? entriesBetween(cursor, bounds.low, bounds.high)
+          : 0;
+      if (entries === null) return null;
+      found += entries;
+    }
+    return found;
+  }
+
+  /** For what is estimated: the few entries that a transaction has laid over the state change little. */
+  #cursorBeneath(tree: number): Cursor {
+    const { reader } = this.#state;
+    const isLaid = reader instanceof OverlayReader && reader.entriesOf(tree) <= smallTableRows;
+    return (isLaid ? reader.beneath : reader).cursor(tree);
   }
 }
 
