@@ -81,6 +81,8 @@ export interface SchemaDefinition extends Commented, Owned {
   readonly kind: "schema";
   readonly oid: Oid;
   readonly name: string;
+  /** Of the schema that every tenant begins with: it is there no more, though nothing else is stored of it. */
+  readonly isDropped?: true;
 }
 
 export interface ColumnDefinition {

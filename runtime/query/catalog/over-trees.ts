@@ -55,6 +55,8 @@ export class ObjectCatalog implements Catalog {
   readonly #types = new Map<string, TypeDefinition>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
   readonly #materialized: MaterializedViewDefinition[] = [];
+  /** What says that a schema is gone. */
+  readonly #dropped: SchemaDefinition[] = [];
   #database: DatabaseDefinition | null = null;
   readonly #defaultPrivileges: DefaultPrivileges[] = [];
   /** Tables that views are kept up to date from. */
@@ -74,6 +76,7 @@ export class ObjectCatalog implements Catalog {
 
   #add(object: CatalogObject): void {
     assert(object.oid > 0, "an object has an oid");
+    if (object.kind === "schema" && object.isDropped === true) return this.#takeAway(object);
     this.#objects.set(object.oid, object);
     if (object.kind === "schema") {
       this.#schemas.set(object.name, object);
@@ -101,6 +104,13 @@ export class ObjectCatalog implements Catalog {
       list.push({ table: object, constraint });
       this.#referencing.set(constraint.referencedTable, list);
     }
+  }
+
+  #takeAway(schema: SchemaDefinition): void {
+    this.#dropped.push(schema);
+    this.#objects.delete(schema.oid);
+    // Another may have its name by now.
+    if (this.#schemas.get(schema.name)?.oid === schema.oid) this.#schemas.delete(schema.name);
   }
 
   schemaByName(name: string): SchemaDefinition | null {
@@ -145,6 +155,7 @@ export class ObjectCatalog implements Catalog {
 
   *entries(): Iterable<CatalogEntry> {
     yield* this.#objects.values();
+    yield* this.#dropped;
     yield* this.#defaultPrivileges;
     if (this.#database !== null) yield this.#database;
   }

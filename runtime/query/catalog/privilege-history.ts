@@ -36,11 +36,11 @@ interface Version {
 export function privilegeHistory(reader: TreeReader, tenant: number, bound: number): readonly PrivilegeSpan[] {
   assert(bound >= 0, "positions are counted from 0");
   const versions: Version[] = [];
+  let publicTo = Number.POSITIVE_INFINITY;
   for (const { object, from, to } of catalogHistory(reader, tenant, { from: 0, to: Math.max(1, bound) })) {
+    if (object.oid === publicSchema.oid) publicTo = Math.min(publicTo, from);
     if (isGuarded(object)) versions.push({ object, from, to });
   }
-  const firstPublic = versions.filter(({ object }) => object.oid === publicSchema.oid).map(({ from }) => from);
-  const publicTo = firstPublic.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...firstPublic);
   if (publicTo > 0) versions.push({ object: publicSchema, from: 0, to: publicTo });
   versions.sort((a, b) => a.from - b.from || a.object.oid - b.object.oid);
   return spansOf(versions, bound);

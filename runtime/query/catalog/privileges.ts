@@ -110,7 +110,9 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
 
 /** What has a list of privileges. */
 export const isGuarded = (object: CatalogEntry): object is Guarded =>
-  object.kind !== "index" && object.kind !== "defaultPrivileges";
+  object.kind !== "index" &&
+  object.kind !== "defaultPrivileges" &&
+  !(object.kind === "schema" && object.isDropped === true);
 
 /** As errors and grants name a kind of object. */
 export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>

@@ -1,16 +1,20 @@
 /** Extensions: all that there are are there without being made, and no others can be. */
 
-import { extensions, publicSchemaOid } from "../model.js";
+import type { Oid } from "../../types/sql-type.js";
+import { type Catalog, extensions, pgCatalogSchemaOid, publicSchemaOid } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
-import type { SystemRow } from "./world.js";
+import type { CatalogWorld, SystemRow } from "./world.js";
 
-export function* extensionRows(): Iterable<SystemRow> {
+/** Where what extensions bring is: in the schema of that name that there is, which may have been dropped and made anew. */
+export const publicOidOf = (catalog: Catalog): Oid => catalog.schemaByName("public")?.oid ?? pgCatalogSchemaOid;
+
+export function* extensionRows({ catalog }: CatalogWorld): Iterable<SystemRow> {
   for (const { oid, name, version, schema } of extensions)
     yield {
       oid,
       extname: name,
       extowner: bootstrapRole,
-      extnamespace: schema,
+      extnamespace: schema === publicSchemaOid ? publicOidOf(catalog) : schema,
       extrelocatable: name !== "kimberlite",
       extversion: version,
     };

@@ -15,17 +15,18 @@ import { findZone, zoneNames } from "../../types/date-time/zones.js";
 import type { Int64 } from "../../types/datum.js";
 import { makeInterval, microsPerSecond } from "../../types/interval.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
-import { informationSchemaOid, pgCatalogSchemaOid, publicSchemaOid } from "../model.js";
+import { type Catalog, informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
-import type { SystemRow } from "./world.js";
+import { publicOidOf } from "./extension-rows.js";
+import type { CatalogWorld, SystemRow } from "./world.js";
 
 const volatilities = { immutable: "i", stable: "s", volatile: "v" } as const;
 const internalLanguage = 12;
-const schemaOids: Readonly<Record<ProcedureSchema, Oid>> = {
+const schemaOids = (catalog: Catalog): Readonly<Record<ProcedureSchema, Oid>> => ({
   pg_catalog: pgCatalogSchemaOid,
   information_schema: informationSchemaOid,
-  public: publicSchemaOid,
-};
+  public: publicOidOf(catalog),
+});
 
 function argumentColumns(procedure: ProcedureFacts): SystemRow {
   const { argumentTypes, outColumns, argumentNames, variadic } = procedure;
@@ -47,12 +48,13 @@ function argumentColumns(procedure: ProcedureFacts): SystemRow {
   };
 }
 
-export function* procedureRows(): Iterable<SystemRow> {
+export function* procedureRows({ catalog }: CatalogWorld): Iterable<SystemRow> {
+  const schemas = schemaOids(catalog);
   for (const procedure of allProcedures)
     yield {
       oid: procedure.oid,
       proname: procedure.name,
-      pronamespace: schemaOids[procedure.schema],
+      pronamespace: schemas[procedure.schema],
       proowner: bootstrapRole,
       prolang: internalLanguage,
       procost: 1,

@@ -1,7 +1,8 @@
 /** DROP of tables, indexes, sequences, views and schemas. */
 import type { CatalogObject, Relation, SchemaDefinition, TypeDefinition } from "../../catalog/model.js";
 import { isRelation, isType, publicSchemaOid } from "../../catalog/model.js";
-import { notSupported, SqlError } from "../../error.js";
+import { publicSchema } from "../../catalog/over-trees.js";
+import { SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import { numberInOid } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
@@ -63,9 +64,10 @@ function dropSchemas(ports: DefinitionPorts, schemas: readonly SchemaDefinition[
     }
   });
   for (const schema of schemas) {
-    if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
     for (const each of draft.catalog.defaultPrivileges) if (each.schema === schema.oid) draft.remove(each.oid);
-    draft.remove(schema.oid);
+    // Nothing is stored of the schema that is there from the beginning: that it is gone has to be.
+    if (schema.oid === publicSchemaOid) draft.put({ ...publicSchema, isDropped: true });
+    else draft.remove(schema.oid);
   }
 }
 
