@@ -516,3 +516,30 @@ test("ON CONFLICT DO NOTHING passes over no row that its transaction does not se
     b.rows("DELETE FROM t WHERE id = 2");
   }
 });
+
+test("of a row that is there an INSERT waits only for who may be about to remove it", (t) => {
+  for (const statement of [
+    "INSERT INTO t VALUES (1, 7, 'one') ON CONFLICT DO NOTHING",
+    "INSERT INTO t VALUES (9, 7, 'a') ON CONFLICT (u) DO NOTHING",
+    "INSERT INTO t VALUES (1, 7, 'one')",
+    "INSERT INTO t VALUES (9, 7, 'a')",
+  ]) {
+    const { a, b, c } = rig();
+    const kind = statement.includes("CONFLICT") ? "rows" : "error";
+    a.begin();
+    for (const held of ["SELECT FROM t WHERE id = 1 FOR KEY SHARE", "UPDATE t SET v = v + 1 WHERE id = 1"]) {
+      a.rows(held);
+      t.is(b.run(statement).kind, kind, `${statement} beside ${held}`);
+      // Nor do two that find it wait for one another.
+      for (const session of [b, c]) {
+        session.begin();
+        t.is(session.run(statement).kind, kind, `${statement} in a transaction, beside ${held}`);
+      }
+      for (const session of [b, c]) session.rollback();
+    }
+    a.rows("DELETE FROM t WHERE id = 1");
+    t.is(b.run(statement).kind, "waits", `${statement} beside a DELETE`);
+    a.commit();
+    t.is(tagOf(b.late()), "INSERT 0 1");
+  }
+});

@@ -247,10 +247,15 @@ export class TableWriter {
     const rowKey = hasKey ? this.#keyOf(values) : rowNumberKey(ports.nextRowNumber(table.storage));
     const treeKey = this.#rowTreeKey(rowKey);
     let violation: SqlError | null = null;
+    const lock = (tree: number, key: Uint8Array): void => void ports.locks.lock(tree, key, "update", "block", table);
+    // Where a conflict is no error, nothing is locked for a row that then is not inserted.
+    const isLockedFirst = arbiters === "none";
     if (hasKey) {
-      ports.locks.lock(tableTree.rows, treeKey, "update", "block", table);
       const existing = this.#find(treeKey, rowKey);
+      if (existing === null && isLockedFirst) lock(tableTree.rows, treeKey);
       if (existing !== null) {
+        // Somebody may be about to remove it; nobody else is waited for.
+        ports.locks.lock(tableTree.rows, treeKey, "keyShare", "block", table);
         const primary = this.#primary;
         if (primary === null) throw new AssertionFailed("a primary key has its index");
         if (arbitrates(primary)) return { index: primary, existing };
@@ -262,15 +267,19 @@ export class TableWriter {
     const placed = this.#place(values, rowKey);
     for (const each of placed) {
       if (!each.mustBeUnique) continue;
-      ports.locks.lock(tableTree.index, each.key, "update", "block", table);
       const existing = this.#holder(each);
-      if (existing === null) continue;
+      if (existing === null) {
+        if (isLockedFirst) lock(tableTree.index, each.key);
+        continue;
+      }
       if (arbitrates(each.index)) return { index: each.index, existing };
       violation ??= uniqueViolated(ports, table, each.index, each.values);
       if (arbiters === "none") throw violation;
     }
     // A conflict that an arbiter settles comes before one that none does.
     if (violation !== null) throw violation;
+    if (hasKey && !isLockedFirst) lock(tableTree.rows, treeKey);
+    if (!isLockedFirst) for (const { key, mustBeUnique } of placed) if (mustBeUnique) lock(tableTree.index, key);
     this.#putRow(treeKey, values);
     for (const { key, content } of placed) ports.overlay.set(tableTree.index, key, pending(content));
     this.#share(placed);

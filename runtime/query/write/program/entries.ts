@@ -80,13 +80,13 @@ export function entryOf(
   return { index, treeKey: scratch.item(tenant, index.storage, item).slice(), content, mustBeUnique };
 }
 
-/** Whether an entry's place is to be had: false when another row has it, or may come to have it. */
-export const isFree = (
-  { treeKey, mustBeUnique }: Entry,
-  table: TableDefinition,
-  { lock, state }: ProgramRun,
-): boolean =>
-  !mustBeUnique || (lock(tableTree.index, treeKey, "update", table) && !state.get(tableTree.index, treeKey));
+/** Whether another row has the place of an entry. */
+export const isTaken = ({ treeKey, mustBeUnique }: Entry, { state }: ProgramRun): boolean =>
+  mustBeUnique && state.get(tableTree.index, treeKey);
+
+/** Keeps others from an entry's place; false when one may come to have it. */
+export const lockPlace = ({ treeKey, mustBeUnique }: Entry, table: TableDefinition, { lock }: ProgramRun): boolean =>
+  !mustBeUnique || lock(tableTree.index, treeKey, "update", table);
 
 export function putEntry({ index, treeKey, content }: Entry, { put }: ProgramRun): void {
   assert(treeKey.length > itemAt, "an entry has an item");
@@ -110,7 +110,7 @@ export function moveEntry(old: Entry | null, now: Entry | null, table: TableDefi
     if (!isSame(old.content, now.content)) putEntry(now, run);
     return true;
   }
-  if (now !== null && !isFree(now, table, run)) return false;
+  if (now !== null && (isTaken(now, run) || !lockPlace(now, table, run))) return false;
   if (old !== null) removeEntry(old, run);
   if (now !== null) putEntry(now, run);
   return true;

@@ -11,7 +11,7 @@ import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
 import { blockProgram, rowAdder } from "./block.js";
 import { type Draws, drawsOf } from "./draws.js";
-import { type Entry, entryOf, type IndexProgram, indexPrograms, isFree, putEntry } from "./entries.js";
+import { type Entry, entryOf, type IndexProgram, indexPrograms, isTaken, lockPlace, putEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
 import { type CompiledRules, compiledRules, isSound, liveColumns, rowSlots, tell } from "./rules.js";
@@ -175,14 +175,13 @@ function insertRow(
     for (let at = 0; at < table.keyColumns.length; at++) keyValues[at] = row[(table.keyColumns[at] ?? 0) - 1] ?? null;
     const rowKey = hasKey ? keyCodec.encode(keyValues) : rowNumberKey(run.nextRowNumber(table.storage));
     const treeKey = hasKey ? keyCodec.treeKey(tenant, table.storage) : key.item(tenant, table.storage, rowKey);
-    // Numbers are new; a key may be taken.
-    if (hasKey) {
-      if (!run.lock(tableTree.rows, treeKey, "update", table) || state.get(tableTree.rows, treeKey)) return false;
-    }
+    // Numbers are new; a key may be taken, and whose row that is need not be waited for to see it.
+    if (hasKey && state.get(tableTree.rows, treeKey)) return false;
     const content = codec.encodeView(row);
     if (content.length > rowBytesMax) return false;
-    const placed = indexes.length === 0 ? noEntries : placedBy(indexes, row, rowKey, table, run);
-    if (placed === null) return false;
+    const placed = indexes.length === 0 ? noEntries : placedBy(indexes, row, rowKey, run);
+    if (placed === null || (hasKey && !run.lock(tableTree.rows, treeKey, "update", table))) return false;
+    for (const entry of placed) if (!lockPlace(entry, table, run)) return false;
     run.put(tableSpace.rows, table.storage, treeKey, content);
     for (const entry of placed) putEntry(entry, run);
     if (references.length > 0 && !leadsSomewhere(references, row, run)) return false;
@@ -196,14 +195,13 @@ function placedBy(
   indexes: readonly IndexProgram[],
   row: Datum[],
   rowKey: Uint8Array,
-  table: TableDefinition,
   run: ProgramRun,
 ): readonly Entry[] | null {
   const placed: Entry[] = [];
   for (const index of indexes) {
     const entry = entryOf(index, row, rowKey, run.tenant, run.frame);
     if (entry === null) continue;
-    if (!isFree(entry, table, run)) return null;
+    if (isTaken(entry, run)) return null;
     placed.push(entry);
   }
   return placed;
