@@ -22,6 +22,7 @@ export const isReadSurely = (type: Oid): boolean => sure.has(type);
 const sure: ReadonlySet<Oid> = new Set([
   typeOid.text,
   typeOid.varchar,
+  typeOid.bpchar,
   typeOid.bool,
   typeOid.int2,
   typeOid.int4,
@@ -43,6 +44,7 @@ export function isSurelyRead(text: string, type: Oid): boolean {
   switch (type) {
     case typeOid.text:
     case typeOid.varchar:
+    case typeOid.bpchar:
       return true;
     case typeOid.bool:
       return text === "t" || text === "f" || text === "true" || text === "false";
@@ -61,7 +63,7 @@ export function isSurelyRead(text: string, type: Oid): boolean {
       return isDay(text);
     case typeOid.timestamp:
     case typeOid.timestamptz:
-      return isMoment(text);
+      return isDay(text) || isMoment(text);
     case typeOid.time:
       return isHour(hour.exec(text));
     case typeOid.uuid:
