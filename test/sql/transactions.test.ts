@@ -543,3 +543,35 @@ test("of a row that is there an INSERT waits only for who may be about to remove
     t.is(tagOf(b.late()), "INSERT 0 1");
   }
 });
+
+test("LOCK TABLE keeps out those that write, those that lock rows only from EXCLUSIVE on, and reads never", (t) => {
+  const modes: Readonly<Record<string, string>> = {
+    "ACCESS SHARE": "",
+    "ROW SHARE": "",
+    "ROW EXCLUSIVE": "",
+    SHARE: "write",
+    "SHARE ROW EXCLUSIVE": "write",
+    EXCLUSIVE: "write lock",
+    "ACCESS EXCLUSIVE": "write lock",
+  };
+  const statements = {
+    read: "SELECT * FROM t",
+    lock: "SELECT FROM t WHERE id = 1 FOR UPDATE",
+    write: "UPDATE t SET v = 0 WHERE id = 2",
+  };
+  for (const [mode, keptOut] of Object.entries(modes)) {
+    const { a, b } = rig();
+    a.begin();
+    a.run(`LOCK TABLE t IN ${mode} MODE`);
+    for (const [kind, text] of Object.entries(statements)) {
+      const isKeptOut = keptOut.split(" ").includes(kind);
+      t.is(b.run(text).kind, isKeptOut ? "waits" : "rows", `${text} beside ${mode}`);
+      if (!isKeptOut) continue;
+      a.commit();
+      t.is(b.late()?.kind, "rows");
+      a.begin();
+      a.run(`LOCK TABLE t IN ${mode} MODE`);
+    }
+    a.rollback();
+  }
+});

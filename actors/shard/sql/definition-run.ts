@@ -39,8 +39,8 @@ import type { DrawnOids } from "./drawn-oids.js";
 import { RowLoad } from "./row-load.js";
 import { elementsOf, type SchemaElements } from "./schema-elements.js";
 import { effectsOf } from "./session-effects.js";
-import { tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
+import { defining, strengthOfMode, tableLockName } from "./table-locks.js";
 import { dropSchema } from "./temporary-tables.js";
 
 export interface DefinitionHost {
@@ -149,7 +149,7 @@ function defineOf({ statement }: BoundSession, ports: DefinitionPorts): Definiti
   return { tag: "DISCARD TEMP" };
 }
 
-/** LOCK TABLE: what conflicts with plain reads and writes keeps others out, all else goes beside them. */
+/** LOCK TABLE, for as long as the transaction is open. */
 function lockTables(
   { locks, request, catalog, evaluation }: StatementParts,
   { statement }: BoundSession,
@@ -160,9 +160,8 @@ function lockTables(
   for (const name of statement.tables) {
     const table = draft.table(name);
     expectLockable(table, statement.mode, evaluation.context);
-    const isWeak = /^(ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE)$/.test(statement.mode);
     try {
-      locks.lockWhole(tableLockName(request.tenant, table.oid), isWeak ? "keyShare" : "update");
+      locks.lockWhole(tableLockName(request.tenant, table.oid), strengthOfMode(statement.mode));
     } catch (error) {
       if (!statement.isNoWait) throw error;
       throw new SqlError("55P03", `could not obtain lock on relation "${table.name}"`);
@@ -251,7 +250,7 @@ function portsOf(
       if (!transaction.deferred.hasLeft(table.oid)) return;
       throw new SqlError("55006", `cannot ${command} "${table.name}" because it has pending trigger events`);
     },
-    lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
+    lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), defining),
     views: {
       binding: bindingOf({ context }),
       position: Math.max(0, parts.position),

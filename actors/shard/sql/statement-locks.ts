@@ -10,7 +10,6 @@ import { LockWait } from "./lock-wait.js";
 
 /** First letter of a lock's name: what kind of thing it is. Trees are letters of their own. */
 const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
-export const tableLockName = (tenant: number, table: number): string => `t${tenant} ${table}`;
 export const advisoryLockName = (tenant: number, key: string): string => `a${tenant} ${key}`;
 
 /** What a lock is of that clients are told of; null for a row, or a name that a definition gives. */

@@ -34,8 +34,9 @@ import { answer, failed, type SqlOutcome } from "./outcome.js";
 import { soleReply } from "./result-replies.js";
 import { RowLoad } from "./row-load.js";
 import type { Session } from "./session.js";
-import { StatementLocks, tableLockName } from "./statement-locks.js";
+import { StatementLocks } from "./statement-locks.js";
 import { modificationTag, type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
+import { tableLockName, writing } from "./table-locks.js";
 
 export class StatementPrograms {
   readonly #deciding: Deciding;
@@ -89,7 +90,7 @@ export class StatementPrograms {
       // Views that read the table change with it, and rows that do not outlive a transaction are not even written.
       if (catalog.isMaintaining(body.table.oid) || body.table.onCommit !== undefined) return null;
       const locks = new StatementLocks(lockTable, null);
-      if (!locks.isFree(tableLockName(tenant, body.table.oid), "keyShare")) return null;
+      if (!locks.isFree(tableLockName(tenant, body.table.oid), writing)) return null;
       beginFacts(facts, tenant);
       const { context } = new Evaluation(request, {
         catalog,
@@ -152,7 +153,7 @@ export class StatementPrograms {
     if (program === null || !isBoundModification(body)) return null;
     const isLoad = request.kind === "load" || program.input === "plan" || program.rows >= loadRowsMin;
     if (isLoad && !program.isLoad && (request.kind === "load" || program.input === "plan")) return null;
-    locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
+    locks.lockWhole(tableLockName(request.tenant, body.table.oid), writing);
     const { context } = evaluation;
     if (request.kind === "load") {
       const { block } = program;

@@ -42,7 +42,7 @@ import { RowChanges } from "./row-changes.js";
 import type { Sequences } from "./sequences.js";
 import type { Session } from "./session.js";
 import type { StatementLocks } from "./statement-locks.js";
-import { tableLockName } from "./statement-locks.js";
+import { lockingRows, tableLockName, writing } from "./table-locks.js";
 import type { Transaction } from "./transaction.js";
 
 const noParameters: readonly Datum[] = [];
@@ -237,7 +237,7 @@ export class StatementRun {
   /** An INSERT of one row of parameters, for each row of values. */
   load(insert: BoundInsert, rows: Iterable<readonly Datum[]>): StatementResult {
     const { locks, request } = this.#parts;
-    locks.lockWhole(tableLockName(request.tenant, insert.table.oid), "keyShare");
+    locks.lockWhole(tableLockName(request.tenant, insert.table.oid), writing);
     if (readsWhileWriting(insert)) this.#readBefore();
     const numbers: number[] = [];
     const kept = this.#kept(insert, this.#computed(insert.plan, rows), numbers);
@@ -363,7 +363,7 @@ export class StatementRun {
 
   #modify(modification: BoundModification, environment: QueryEnvironment): ModificationResult {
     const { locks, request } = this.#parts;
-    locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
+    locks.lockWhole(tableLockName(request.tenant, modification.table.oid), writing);
     // What others see is read faster than what a transaction sees; as long as it has written no rows, both are the same.
     if (this.#before === null && !this.#parts.transaction.overlay.hasRows) {
       this.#readState();
@@ -427,7 +427,7 @@ export class StatementRun {
     if (table?.kind !== "table") throw new AssertionFailed("rows that are locked are a table's");
     const policy: LockWaitPolicy = wait === "skip" ? "skip" : wait === "error" ? "error" : "block";
     const treeKey = this.#key.item(request.tenant, table.storage, key).slice();
-    locks.lockWhole(tableLockName(request.tenant, oid), "keyShare");
+    locks.lockWhole(tableLockName(request.tenant, oid), lockingRows);
     if (!locks.lock(tableTree.rows, treeKey, strengthOf(strength), policy, table)) return false;
     const isThere = reader.get(tableTree.rows, treeKey);
     if (transaction.snapshot < 0) return isThere;

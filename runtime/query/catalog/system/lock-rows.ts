@@ -9,12 +9,16 @@ import type { SystemRow } from "./world.js";
 
 /** The mode of PostgreSQL's that excludes as much of what there is here. */
 const relationModes: Readonly<Record<LockStrength, string>> = {
-  keyShare: "RowExclusiveLock",
-  share: "ShareLock",
+  keyShare: "RowShareLock",
+  share: "RowExclusiveLock",
   noKeyUpdate: "ShareRowExclusiveLock",
   update: "AccessExclusiveLock",
 };
-const advisoryModes: Readonly<Record<LockStrength, string>> = { ...relationModes, update: "ExclusiveLock" };
+const advisoryModes: Readonly<Record<LockStrength, string>> = {
+  ...relationModes,
+  share: "ShareLock",
+  update: "ExclusiveLock",
+};
 
 const half = 2n ** 32n;
 
