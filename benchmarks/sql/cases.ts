@@ -191,6 +191,25 @@ export const cases: readonly Case[] = [
   scripted({ name: "select1", what: "SELECT by key, 1 connection", aim: 0.7 }, pointsTable, selectScript, {
     connections: 1,
   }),
+  // As psql, psycopg2 and whoever else writes values into the text of each statement.
+  scripted(
+    { name: "insertText", what: "INSERT of one row, 64 connections, values within the text", aim: 2 },
+    insertedTable,
+    insertScript,
+    { connections: 64, mode: "simple" },
+  ),
+  scripted(
+    { name: "selectText", what: "SELECT by key, 64 connections, the key within the text", aim: 1.5 },
+    pointsTable,
+    selectScript,
+    { connections: 64, mode: "simple" },
+  ),
+  scripted(
+    { name: "selectText1", what: "SELECT by key, 1 connection, the key within the text", aim: 0.7 },
+    pointsTable,
+    selectScript,
+    { connections: 1, mode: "simple" },
+  ),
   scripted(
     { name: "hot", what: "UPDATE of one row by 64 connections", aim: 10 },
     (server) =>
