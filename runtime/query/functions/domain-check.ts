@@ -43,6 +43,10 @@ export const domainCheck = (type: SqlType, rules: readonly DomainRule[]): Resolv
   },
 });
 
+/** Whether a function that an expression calls is one of these two. */
+export const isDomainCheck = ({ name, oid }: Pick<ResolvedScalar, "name" | "oid">): boolean =>
+  name === "domain" && oid === 0;
+
 /** Whether each of some values fulfils the rules, of which it says what `domainViolated` would throw. */
 export type HoldElements = (values: readonly Datum[], context: EvaluationContext) => void;
 

@@ -4,6 +4,7 @@ import { assert } from "../../../types/assert.js";
 import type { BoundInsert } from "../../bind/bound.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import { compileForFrames, type Frame, type FrameFunction } from "../../execute/frame-expression.js";
+import { isDomainCheck } from "../../functions/domain-check.js";
 import type { BoundExpression, ColumnId } from "../../plan/expression.js";
 import { visitExpression } from "../../plan/walk.js";
 import { rowKeyCodecOf, rowNumberKey } from "../../table/index-keys.js";
@@ -134,19 +135,31 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
   };
 }
 
-/** Columns whose values draw no numbers, and all of them with these first: as where what is constant is computed before a statement runs. */
+/**
+ * Columns whose values draw no numbers, and all of them with these first: as where what is constant is computed before a statement runs. What a domain
+ * says of a value is asked as the row is made, in its turn.
+ */
 function drawingLast(
   stored: readonly StoredValue[],
   items: readonly (readonly BoundExpression[])[],
   { table, plan, values }: BoundInsert,
 ): readonly [given: readonly StoredValue[], all: readonly StoredValue[]] {
   const places = liveColumns(table).map(({ number }) => number - 1);
-  const draws = ({ place }: StoredValue): boolean => {
+  const isMade = ({ place }: StoredValue): boolean => {
     const planColumn = plan.columns.findIndex((column) => column.id === values[places.indexOf(place)]);
-    return drawsOf(items.flatMap((item) => item[planColumn] ?? [])) !== "nothing";
+    const expressions = items.flatMap((item) => item[planColumn] ?? []);
+    return drawsOf(expressions) !== "nothing" || expressions.some(asksDomain);
   };
-  const given = stored.filter((one) => !draws(one));
-  return [given, [...given, ...stored.filter(draws)]];
+  const given = stored.filter((one) => !isMade(one));
+  return [given, [...given, ...stored.filter(isMade)]];
+}
+
+function asksDomain(expression: BoundExpression): boolean {
+  let found = false;
+  visitExpression(expression, (part) => {
+    if (part.kind === "call") found ||= isDomainCheck(part.callee);
+  });
+  return found;
 }
 
 /** Puts one row; false when the general way has to. */
