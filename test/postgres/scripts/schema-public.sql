@@ -1,6 +1,8 @@
 -- The schema that is there from the beginning can go and come back, as those who begin anew have it.
 \set VERBOSITY verbose
 \set SHOW_CONTEXT never
+CREATE DATABASE schema_public;
+\connect schema_public
 CREATE TABLE public.pub_a (id serial PRIMARY KEY, v text);
 CREATE SEQUENCE public.pub_s;
 CREATE VIEW public.pub_v AS SELECT id FROM public.pub_a;
@@ -45,3 +47,5 @@ SELECT * FROM pub_a;
 DROP SCHEMA public CASCADE;
 CREATE SCHEMA public;
 SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = 'public';
+\connect main
+DROP DATABASE schema_public;
