@@ -3,6 +3,7 @@ import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import type { SqlDestination } from "./executor.js";
+import type { SourcePlace } from "./reports.js";
 import type { DeclaredCursor } from "./session/declared-cursor.js";
 import type { CachedStatement } from "./statement.js";
 
@@ -59,6 +60,13 @@ export interface Portal {
   readonly createdAt: number;
   /** `SELECT` and the like: how a fetch of it is tagged. */
   readonly command: string;
+  /** The same with its parameters as the constants that the client wrote; null where it runs as it was written. */
+  asWritten: (() => WrittenRun) | null;
+}
+
+export interface WrittenRun {
+  readonly portal: Portal;
+  readonly place: SourcePlace;
 }
 
 /** Of each kind in one session. */
@@ -167,5 +175,6 @@ export function portalOf(
     depth: 0,
     createdAt,
     command: prepared.statement?.command ?? "",
+    asWritten: null,
   };
 }

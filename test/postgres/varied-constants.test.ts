@@ -48,9 +48,12 @@ test("constants of a text, and what of them PostgreSQL would take numbers for", 
     ["3", int4],
     ["4", int4],
   ]);
-  t.deepEqual(found("UPDATE t SET a=-5 WHERE b<-6"), [
+  t.deepEqual(found("UPDATE t SET a=-5 WHERE b<-6 AND c !=-7 AND d @>-8"), [
     ["-5", int4],
     ["-6", int4],
+    // An operator may end in a minus when it has one of these characters.
+    ["7", int4],
+    ["8", int4],
   ]);
   const skeletons = (text: string): unknown => statementsOf(text)?.map(({ skeleton }) => skeleton);
   t.deepEqual(skeletons("DELETE FROM t WHERE a = 1; ;DELETE FROM t WHERE a = 22;"), [
@@ -208,6 +211,13 @@ const kinds: readonly (readonly [text: string, ...values: string[]])[] = [
   ],
   ["UPDATE v SET k = '?' WHERE id < 3", "low", "low", "high", "low", "none"],
   ["UPDATE v SET s = ? WHERE id = 2", "1", "2", "32767", "32768", "-1", "99999999999"],
+  ["UPDATE v SET s = ? WHERE id = 777", "1", "2", "3", "32768", "4"],
+  ["UPDATE v SET n = '?' WHERE id = 777 RETURNING n", "1", "2", "3", "99999", "x"],
+  ["UPDATE v SET c = '?' WHERE id = 777", "a", "b", "c", "abcde", "d"],
+  ["UPDATE v SET n = ? + 2147483647 WHERE id = 777", "-1", "-2", "-3", "1", "0"],
+  ["INSERT INTO v (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET s = 99999", "801", "802", "803", "804"],
+  ["UPDATE v SET a = (current_query() LIKE '%$%')::text WHERE id = ? RETURNING a", "1", "2", "1", "2"],
+  ["SELECT id FROM v WHERE id !=-?", "1", "2", "3", "4"],
   ["SELECT a, n, é FROM v WHERE id = ?", "1", "2", "3"],
   ["SELECT a, n FROM v WHERE id = ?", "1", "2", "3", "9", "-1", "1.5", "3000000000", "'2'", "'y'"],
   ["SELECT id FROM v WHERE a = '?' ORDER BY 1 LIMIT 2", "é", "z", "z", "none", "ü"],

@@ -61,6 +61,28 @@ test("a comparison of rows begins where the index has that place", async (t) => 
   await comparePlansAndRows(t, definitions, ofRows);
 });
 
+test("a comparison of rows with a NULL among its values has the rows that are told apart before it", async (t) => {
+  const values = "(values (12, null), (null, 's5'), (39, 's99'), (null, null), (20, 's100')) o (x, y)";
+  const of = (comparison: string): Explained => [
+    `select x, y, (select count(*) || ' ' || coalesce(sum(id), 0) from r where ${comparison}) from ${values} order by 1, 2`,
+    /./,
+  ];
+  await comparePlansAndRows(
+    t,
+    definitions,
+    [
+      "(a, b) > (x, y)",
+      "(a, b) >= (x, y)",
+      "(a, b) < (x, y)",
+      "(a, b) <= (x, y)",
+      "(a, b, id) > (x, y, 500)",
+      "(d, c) < (date '2024-01-01' + x, length(y))",
+      "(d, c) > (date '2024-01-01' + x, length(y))",
+      "a > x or (a = x and b >= y)",
+    ].map(of),
+  );
+});
+
 test("how many rows lie between constants is looked up before a way is chosen", async (t) => {
   await comparePlansAndRows(t, definitions, ofConstants);
 });

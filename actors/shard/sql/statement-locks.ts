@@ -51,9 +51,13 @@ export class StatementLocks implements RowLocks {
     return this.#locks.hasOthers(this.#owner);
   }
 
+  awaitWriters(tree: number, key: Uint8Array): void {
+    if (!this.#locks.isEmpty) this.pass(tree, key, "share");
+  }
+
   /** Goes past a key that the transaction is about to lock with many others; throws what has to be waited for. */
-  pass(tree: number, key: Uint8Array): void {
-    const named = this.#locks.inTheWay(letterOfTree(tree) + nameOfKey(key), "update", this.#owner);
+  pass(tree: number, key: Uint8Array, strength: LockStrength = "update"): void {
+    const named = this.#locks.inTheWay(letterOfTree(tree) + nameOfKey(key), strength, this.#owner);
     const owners = [...named, ...this.#locks.inTheWayAmongKeys(tree, key, this.#owner)];
     if (owners.length > 0) throw new LockWait(owners, null);
   }

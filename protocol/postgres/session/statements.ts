@@ -11,7 +11,7 @@ import { checkpointRole } from "../../../runtime/types/predefined-roles.js";
 import { CopyRuns } from "../copy-runs.js";
 import { runDatabaseStatement, setDatabaseOwner } from "../databases.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
-import type { Portal } from "../portals.js";
+import type { Portal, WrittenRun } from "../portals.js";
 import { warning } from "../reports.js";
 import { hasLeft, type RoleStatement, runRoleStatement } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
@@ -365,10 +365,22 @@ export class Statements {
       return;
     }
     if (statement.asksOfSession && asksForPrepared(statement.text)) await this.#descriptions.tellTypes();
-    const reply = await this.#exchange.open(portal, statement, rowsMax);
+    let reply = await this.#exchange.open(portal, statement, rowsMax);
+    if (portal.asWritten !== null && reply.tag === "UPDATE 0")
+      reply = await this.#openAsWritten(portal, portal.asWritten(), rowsMax);
     this.#opened(portal, reply, protocol);
     const isMore = this.#deliver(portal, reply, rowsMax);
     if (isMore !== undefined) await isMore;
+  }
+
+  /** What is wrong of a constant alone is an error even where no row is met, which a parameter is not asked for. */
+  async #openAsWritten(portal: Portal, written: WrittenRun, rowsMax: number): Promise<RowsReply> {
+    const { statement } = written.portal;
+    assert(statement !== null, "what has no effect is a statement");
+    this.#exchange.place = written.place;
+    const reply = await this.#exchange.open(written.portal, statement, rowsMax);
+    portal.destination = written.portal.destination;
+    return reply;
   }
 
   /** Sends rows as they come, until the portal ends or as many were sent as were asked for. */

@@ -1,7 +1,7 @@
 /** Statements of a session's simple queries that differ in their constants alone, as one statement with parameters (varied/). */
 import { SqlError } from "../../../runtime/query/error.js";
-import { type Portal, portalOf } from "../portals.js";
-import type { SourcePlace } from "../reports.js";
+import { assert } from "../../../runtime/types/assert.js";
+import { portalOf, type WrittenRun } from "../portals.js";
 import type { CachedStatement } from "../statement.js";
 import { statementsOf, type TextStatement } from "../varied/constants-of-text.js";
 import { isReadSurely } from "../varied/surely-read.js";
@@ -10,18 +10,15 @@ import type { Filled } from "../varied/varied-statements.js";
 import type { Descriptions } from "./descriptions.js";
 import type { Exchange } from "./exchange.js";
 
-/** A statement of a text, to be run as one with parameters. */
-export interface VariedRun {
-  readonly portal: Portal;
-  readonly place: SourcePlace;
-}
-
 /** A text that is not known as it is, whose statements may be made ones with parameters. */
 export interface NewText {
   readonly text: string;
   readonly scope: string;
   readonly statements: readonly TextStatement[];
 }
+
+/** A statement that shows its own text has to run as it was written. */
+const asksForText = (text: string): boolean => /current_query/i.test(text);
 
 /** Statements that are asked about behind one text. */
 const learntMax = 4;
@@ -36,13 +33,13 @@ export class VariedQueries {
   }
 
   /** What a text is when the likes of all of its statements are known; else what there may be to learn of it, null for nothing. */
-  find(text: string): readonly VariedRun[] | NewText | null {
+  find(text: string): readonly WrittenRun[] | NewText | null {
     const { host, identity, settings } = this.#exchange;
     if (host.statements.knows(text)) return null;
     const statements = statementsOf(text);
     if (statements === null || statements.length === 0) return null;
     const scope = `${identity.tenant} ${settings.get("search_path")}`;
-    const runs: VariedRun[] = [];
+    const runs: WrittenRun[] = [];
     let mayLearn = false;
     for (const one of statements) {
       const found = one.constants.length === 0 ? "constant" : host.varied.find(scope, one, host.now());
@@ -53,11 +50,20 @@ export class VariedQueries {
     return mayLearn ? { text, scope, statements } : null;
   }
 
-  #run(text: string, one: TextStatement, { made, values }: Filled): VariedRun {
+  #run(text: string, one: TextStatement, { made, values }: Filled): WrittenRun {
     const { statement, parameterTypes } = made;
+    const portal = portalOf("", { source: text, statement, parameterTypes }, values, []);
+    if (statement.statement.kind === "update") portal.asWritten = () => this.#asWritten(text, one);
+    return { portal, place: placeIn(text, one, made) };
+  }
+
+  #asWritten(text: string, one: TextStatement): WrittenRun {
+    const [statement] = this.#exchange.host.statements.statements(one.text);
+    assert(statement !== undefined, "what is run with parameters is a statement");
+    const offset = Buffer.byteLength(text.slice(0, one.start)) + statement.offset;
     return {
-      portal: portalOf("", { source: text, statement, parameterTypes }, values, []),
-      place: placeIn(text, one, made),
+      portal: portalOf("", { source: text, statement, parameterTypes: [] }, [], []),
+      place: { text, offset },
     };
   }
 
@@ -80,7 +86,7 @@ export class VariedQueries {
   async #madeOf(one: TextStatement, written: CachedStatement, begins: number): Promise<VariedStatement | null> {
     const { statements } = this.#exchange.host;
     const { constants } = one;
-    const isUsual = written.isPlain && written.cursors.length === 0 && !written.asksOfSession;
+    const isUsual = written.isPlain && written.cursors.length === 0 && !written.asksOfSession && !asksForText(one.text);
     const varied = isUsual ? variedIn(one, written, begins) : [];
     try {
       const made = madeOf(one, written, begins, varied, statements);

@@ -38,6 +38,7 @@ const isLetter = (code: number): boolean =>
   (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code >= 0x80;
 const isInWord = (code: number): boolean => isLetter(code) || isDigit(code) || code === 0x24;
 const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);
+const operatorCharacters: ReadonlySet<number> = new Set([..."+-*/<>=~!@#%^&|`?"].map((one) => one.charCodeAt(0)));
 /** Behind these a minus belongs to the number that follows: `(`, `,`, `<`, `=`, `>`. */
 const beforeSign: ReadonlySet<number> = new Set([0x28, 0x2c, 0x3c, 0x3d, 0x3e]);
 
@@ -146,8 +147,14 @@ function numberAt(text: string, from: number): TextConstant | null {
   return { start, end, value, type: isWhole ? wholeType(value) : typeOid.numeric };
 }
 
+/** An operator that has one of these may end in a minus. */
+const mayEndInMinus = /[~!@#%^&|`?]/;
+
 function hasSign(text: string, from: number): boolean {
   if (text.charCodeAt(from - 1) !== minus) return false;
+  let begins = from - 1;
+  while (begins > 0 && operatorCharacters.has(text.charCodeAt(begins - 1))) begins -= 1;
+  if (mayEndInMinus.test(text.slice(begins, from - 1))) return false;
   let before = from - 2;
   while (before >= 0 && isSpace(text.charCodeAt(before))) before -= 1;
   return beforeSign.has(text.charCodeAt(before));

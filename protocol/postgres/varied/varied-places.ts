@@ -28,9 +28,9 @@ export function variedPlaces(statement: Statement): ReadonlySet<number> {
   return places;
 }
 
-function addInserted({ source, onConflict }: Insert, places: Set<number>): void {
+/** What ON CONFLICT assigns stays: it may be wrong without ever being assigned, and is told so then. */
+function addInserted({ source }: Insert, places: Set<number>): void {
   if (source?.kind === "values") for (const row of source.rows) for (const item of row) addStored(item, places);
-  if (onConflict !== null) addAssigned(onConflict.assignments, places);
 }
 
 function addAssigned(assignments: readonly Assignment[], places: Set<number>): void {

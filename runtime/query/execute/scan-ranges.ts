@@ -18,6 +18,7 @@ interface CompiledRange {
 interface CompiledBound {
   readonly values: readonly (() => Datum)[];
   readonly isInclusive: boolean;
+  readonly deciding: number;
 }
 
 export class ScanRanges {
@@ -29,7 +30,11 @@ export class ScanRanges {
     const bound = (at: PlanBound | null): CompiledBound | null =>
       at === null
         ? null
-        : { values: at.values.map((value) => compileOuter(value, execution)), isInclusive: at.isInclusive };
+        : {
+            values: at.values.map((value) => compileOuter(value, execution)),
+            isInclusive: at.isInclusive,
+            deciding: at.deciding ?? at.values.length,
+          };
     this.#ranges = node.ranges.map(({ from, to, isEach, isRowKey }) => {
       const first = bound(from);
       const last = to === from ? first : bound(to);
@@ -81,7 +86,8 @@ function evaluateBound(bound: CompiledBound): KeyBound | null {
   const values: Value[] = [];
   for (const compute of bound.values) {
     const value = compute();
-    if (value === null) return null;
+    // Where rows are compared, those that are equal up to a NULL are left to the filter.
+    if (value === null) return values.length < bound.deciding ? null : { values, isInclusive: true };
     values.push(value);
   }
   return { values, isInclusive: bound.isInclusive };

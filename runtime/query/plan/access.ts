@@ -389,7 +389,7 @@ function rangeOf(
   for (const restriction of bounds) {
     const { values, isInclusive } = boundOf(restriction, keys);
     if (values.length === 0) continue;
-    const bound = { values: [...prefix, ...values], isInclusive };
+    const bound = { values: [...prefix, ...values], isInclusive, deciding: prefix.length + 1 };
     const isLower = restriction.operator.startsWith(">");
     // The first bound of each side is taken; others stay in the filter.
     if (isLower !== next.isDescending) {

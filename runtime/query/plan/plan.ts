@@ -35,9 +35,11 @@ export interface SortKey extends SortOrder {
 export interface PlanBound {
   readonly values: readonly BoundExpression[];
   readonly isInclusive: boolean;
+  /** Of a comparison of rows: so many of the first values decide by themselves, and of the others those before the first NULL. Absent: all do. */
+  readonly deciding?: number;
 }
 
-/** Equal prefix values and an optional range on the next column. A bound whose value is NULL yields no rows. */
+/** Equal prefix values and an optional range on the next column. A bound whose value is NULL, and decides, yields no rows. */
 export interface PlanRange {
   readonly from: PlanBound | null;
   readonly to: PlanBound | null;

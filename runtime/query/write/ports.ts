@@ -27,6 +27,8 @@ export interface RowLocks {
    * waited for is thrown: the statement ends, and is run again when the lock is free.
    */
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean;
+  /** Waits for those who may have written a row, or be about to, and locks nothing. */
+  awaitWriters(tree: number, key: Uint8Array): void;
 }
 
 /** Evaluates an expression over one row, whose values stand in the order of the ids it was compiled for. */

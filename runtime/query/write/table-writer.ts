@@ -230,8 +230,7 @@ export class TableWriter {
     const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
     const row = this.find(rowKey);
     assert(row !== null, "an index entry leads to a row");
-    // Somebody may be about to remove it.
-    this.#ports.locks.lock(tableTree.rows, this.#rowTreeKey(rowKey), "keyShare", "block", this.table);
+    this.#ports.locks.awaitWriters(tableTree.rows, this.#rowTreeKey(rowKey));
     return row;
   }
 
@@ -254,8 +253,7 @@ export class TableWriter {
       const existing = this.#find(treeKey, rowKey);
       if (existing === null && isLockedFirst) lock(tableTree.rows, treeKey);
       if (existing !== null) {
-        // Somebody may be about to remove it; nobody else is waited for.
-        ports.locks.lock(tableTree.rows, treeKey, "keyShare", "block", table);
+        ports.locks.awaitWriters(tableTree.rows, treeKey);
         const primary = this.#primary;
         if (primary === null) throw new AssertionFailed("a primary key has its index");
         if (arbitrates(primary)) return { index: primary, existing };
