@@ -38,7 +38,7 @@ const isLetter = (code: number): boolean =>
   (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code >= 0x80;
 const isInWord = (code: number): boolean => isLetter(code) || isDigit(code) || code === 0x24;
 const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);
-const operatorCharacters: ReadonlySet<number> = new Set([..."+-*/<>=~!@#%^&|`?"].map((one) => one.charCodeAt(0)));
+const operatorCharacters: ReadonlySet<number> = new Set(Buffer.from("+-*/<>=~!@#%^&|`?"));
 /** Behind these a minus belongs to the number that follows: `(`, `,`, `<`, `=`, `>`. */
 const beforeSign: ReadonlySet<number> = new Set([0x28, 0x2c, 0x3c, 0x3d, 0x3e]);
 
