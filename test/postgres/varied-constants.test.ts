@@ -7,8 +7,11 @@ import path from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { variedMark } from "../../actors/sql/varied-constants.js";
-import { statementsOf } from "../../protocol/postgres/varied/constants-of-text.js";
+import type { CachedStatement } from "../../protocol/postgres/statement.js";
+import { statementsOf, type TextStatement } from "../../protocol/postgres/varied/constants-of-text.js";
 import { isSurelyRead } from "../../protocol/postgres/varied/surely-read.js";
+import type { VariedStatement } from "../../protocol/postgres/varied/varied-statement.js";
+import { VariedStatements } from "../../protocol/postgres/varied/varied-statements.js";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
@@ -145,6 +148,32 @@ test("a text that is said to be surely read is read, whatever DateStyle and zone
     { numRuns: 20_000 },
   );
   t.true(read.size >= 15, `${read.size} types`);
+});
+
+test("what is not surely a value of its parameter stays a constant, and is not asked about again", (t) => {
+  const book = new VariedStatements();
+  const one = (text: string): TextStatement => {
+    const [statement] = statementsOf(text) ?? [];
+    if (statement === undefined) throw new Error(text);
+    return statement;
+  };
+  const made = (fixed: readonly (readonly [number, string])[]): VariedStatement => ({
+    statement: {} as CachedStatement,
+    varied: [0],
+    parameterTypes: [0],
+    readAs: [typeOid.date],
+    fixed: new Map(fixed),
+  });
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '2024-01-01' AND m = 'a'"), 0), "first");
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '2024-01-02' AND m = 'a'"), 0), "learn");
+  t.is(book.find("2", one("DELETE FROM t WHERE d = '2024-01-02' AND m = 'a'"), 0), "first", "of another tenant");
+  book.learn("1", one("DELETE FROM t WHERE d = '2024-01-02' AND m = 'a'"), made([[1, "a"]]), 0);
+  t.is(typeof book.find("1", one("DELETE FROM t WHERE d = '2024-01-03' AND m = 'a'"), 5_000), "object");
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '1/2/2024' AND m = 'a'"), 5_000), "constant");
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '2024-01-03' AND m = 'b'"), 5_000), "learn", "another statement");
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '2024-01-03' AND m = 'a'"), 20_000), "learn", "asked again");
+  book.learn("1", one("DELETE FROM t WHERE d = '2024-01-03' AND m = 'b'"), null, 5_000);
+  t.is(book.find("1", one("DELETE FROM t WHERE d = '2024-01-03' AND m = 'b'"), 6_000), "constant", "refused");
 });
 
 test("a gateway runs the third of its kind, and those after it, as a statement with parameters", async (t) => {

@@ -27,12 +27,11 @@ export interface VariedStatement {
 
 const encoder = new TextEncoder();
 
-/** Values for a statement's parameters; null for what is another statement, or may have an error that tells its place. */
+/** Values for a statement's parameters; null where one may have an error that tells its place. */
 export function valuesFor(
-  { varied, readAs, fixed }: VariedStatement,
+  { varied, readAs }: VariedStatement,
   constants: readonly TextConstant[],
 ): readonly WireValue[] | null {
-  for (const [index, value] of fixed) if (constants[index]?.value !== value) return null;
   const values: WireValue[] = [];
   for (const [at, index] of varied.entries()) {
     const constant = constants[index];

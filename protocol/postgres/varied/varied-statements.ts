@@ -49,8 +49,10 @@ export class VariedStatements {
       return "first";
     }
     for (const { made, knownAt } of known.variants) {
+      if (!hasFixed(made, constants)) continue;
       const values = valuesFor(made, constants);
-      if (values !== null) return now - knownAt < knownForMs ? { made, values } : "learn";
+      if (values === null) return "constant";
+      return now - knownAt < knownForMs ? { made, values } : "learn";
     }
     const isRefused = now - known.refusedAt < knownForMs || known.variants.length >= variantsMax;
     return isRefused ? "constant" : "learn";
