@@ -16,67 +16,35 @@ const hexBytes = /^\\x(?:[\dA-Fa-f]{2})*$/;
 /** What JSON of PostgreSQL takes and JavaScript's does not agree about: escapes by number, exponents. */
 const doubtfulJson = /\\u|\d[eE]/;
 
-/** Types of which some texts are surely read. */
-export const isReadSurely = (type: Oid): boolean => sure.has(type);
+const anyText = (): boolean => true;
+const isTimestamp = (text: string): boolean => isDay(text) || isMoment(text);
 
-const sure: ReadonlySet<Oid> = new Set([
-  typeOid.text,
-  typeOid.varchar,
-  typeOid.bpchar,
-  typeOid.bool,
-  typeOid.int2,
-  typeOid.int4,
-  typeOid.int8,
-  typeOid.numeric,
-  typeOid.float4,
-  typeOid.float8,
-  typeOid.date,
-  typeOid.timestamp,
-  typeOid.timestamptz,
-  typeOid.time,
-  typeOid.uuid,
-  typeOid.bytea,
-  typeOid.json,
-  typeOid.jsonb,
+/** By type, what it surely reads. */
+const readers: ReadonlyMap<Oid, (text: string) => boolean> = new Map([
+  [typeOid.text, anyText],
+  [typeOid.varchar, anyText],
+  [typeOid.bpchar, anyText],
+  [typeOid.bool, (text) => text === "t" || text === "f" || text === "true" || text === "false"],
+  [typeOid.int2, (text) => isWithin(text, BigInt(int2Min), BigInt(int2Max))],
+  [typeOid.int4, (text) => isWithin(text, BigInt(int4Min), BigInt(int4Max))],
+  [typeOid.int8, (text) => isWithin(text, int8Min, int8Max)],
+  [typeOid.numeric, (text) => decimalNumber.test(text)],
+  [typeOid.float4, (text) => shortDecimal.test(text)],
+  [typeOid.float8, (text) => shortDecimal.test(text)],
+  [typeOid.date, (text) => isDay(text)],
+  [typeOid.timestamp, isTimestamp],
+  [typeOid.timestamptz, isTimestamp],
+  [typeOid.time, (text) => isHour(hour.exec(text))],
+  [typeOid.uuid, (text) => uuid.test(text)],
+  [typeOid.bytea, (text) => hexBytes.test(text)],
+  [typeOid.json, (text) => isJson(text)],
+  [typeOid.jsonb, (text) => isJson(text)],
 ]);
 
-export function isSurelyRead(text: string, type: Oid): boolean {
-  switch (type) {
-    case typeOid.text:
-    case typeOid.varchar:
-    case typeOid.bpchar:
-      return true;
-    case typeOid.bool:
-      return text === "t" || text === "f" || text === "true" || text === "false";
-    case typeOid.int2:
-      return isWithin(text, BigInt(int2Min), BigInt(int2Max));
-    case typeOid.int4:
-      return isWithin(text, BigInt(int4Min), BigInt(int4Max));
-    case typeOid.int8:
-      return isWithin(text, int8Min, int8Max);
-    case typeOid.numeric:
-      return decimalNumber.test(text);
-    case typeOid.float4:
-    case typeOid.float8:
-      return shortDecimal.test(text);
-    case typeOid.date:
-      return isDay(text);
-    case typeOid.timestamp:
-    case typeOid.timestamptz:
-      return isDay(text) || isMoment(text);
-    case typeOid.time:
-      return isHour(hour.exec(text));
-    case typeOid.uuid:
-      return uuid.test(text);
-    case typeOid.bytea:
-      return hexBytes.test(text);
-    case typeOid.json:
-    case typeOid.jsonb:
-      return isJson(text);
-    default:
-      return false;
-  }
-}
+/** Whether some texts are surely read by the type. */
+export const isReadSurely = (type: Oid): boolean => readers.has(type);
+
+export const isSurelyRead = (text: string, type: Oid): boolean => readers.get(type)?.(text) ?? false;
 
 function isWithin(text: string, least: bigint, greatest: bigint): boolean {
   if (!wholeNumber.test(text)) return false;
