@@ -80,7 +80,6 @@ const attemptsMax = 5;
 const routeMs = 10_000;
 /** A batch of this size does not wait for more. */
 const batchBytesMax = 128 * 1024;
-const gatherLooksMax = 32;
 const noBytes = new Uint8Array(0);
 const encoder = new TextEncoder();
 const principalsMax = 10_000;
@@ -287,22 +286,14 @@ export class SqlRouter implements SqlExecutor {
 
   // ------------------------------------------------------------------ batches
 
-  /** While each look at the sockets brings more, one more look makes a larger group and saves a write to disk. */
+  /**
+   * At the end of this turn. Waiting for more would make larger groups and fewer writes to disk, but the shard, in a thread of its own, would have
+   * nothing to do meanwhile: what comes while it decides and writes makes its next group anyway.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#gather(0, 0);
-  }
-
-  #gather(looks: number, before: number): void {
-    setImmediate(() => {
-      const gathered = this.requests;
-      if (gathered > before && looks < gatherLooksMax) {
-        this.#gather(looks + 1, gathered);
-        return;
-      }
-      this.#context.enter(() => this.#forward());
-    });
+    setImmediate(() => this.#context.enter(() => this.#forward()));
   }
 
   #forward(): void {
