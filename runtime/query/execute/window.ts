@@ -19,6 +19,8 @@ import { Frames, peersOf, type Span } from "./window-frames.js";
 
 /** Rows that are gathered before the first are put out of a window that streams. */
 const streamedFirst = 64;
+/** Rows of partitions in order that are put out together at least. */
+const orderedLeast = 64;
 
 interface CompiledCall {
   readonly call: WindowNode["calls"][number];
@@ -69,9 +71,9 @@ export class WindowOperator implements Operator {
 
   prepare(): boolean {
     if (this.#output !== null) return true;
-    const { stream } = this.#node;
-    if (stream !== null) {
-      this.#output = this.#streamed(stream);
+    const { stream, isOrdered } = this.#node;
+    if (stream !== null || isOrdered === true) {
+      this.#output = stream === null ? this.#runOrdered() : this.#streamed(stream);
       return true;
     }
     if (!this.#gather()) return false;
@@ -157,6 +159,34 @@ export class WindowOperator implements Operator {
       from = to;
     }
     if (this.#builder.rows > 0) yield this.#builder.batch();
+  }
+
+  /** Rows that come by partitions, each in its order: one is kept at a time. */
+  *#runOrdered(): Generator<RowBatch> {
+    const { kept, keys } = this.#rows;
+    const { partition, firsts } = this.#node;
+    const keptMax = firsts === undefined || firsts.withPeers ? Number.POSITIVE_INFINITY : firsts.max;
+    this.#builder.clear();
+    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+      this.#execution.work(batch.rows);
+      for (let index = 0; index < batch.rows; index += 1) {
+        const row = placeOf(batch, index);
+        if (!keys.agreesWithLast(batch.columns, row, partition.length)) {
+          yield* this.#keptPartition();
+          this.#rows.forgetKept();
+        }
+        if (kept.rows >= keptMax) continue;
+        this.#rows.charge(this.#bytesEach);
+        this.#rows.add(batch.columns, row);
+      }
+      // A limit above may have enough of them.
+      if (this.#builder.rows < orderedLeast) continue;
+      yield this.#builder.batch();
+      this.#builder.clear();
+    }
+    yield* this.#keptPartition();
+    if (this.#builder.rows > 0) yield this.#builder.batch();
+    this.#rows.clear();
   }
 
   /** The same of rows that come sorted out of files: those of one partition are kept at a time. */

@@ -8,6 +8,7 @@ import { extremesOf } from "./extremes.js";
 import { bestJoin, lateralLoop } from "./join-methods.js";
 import { orderJoins, relationsOf } from "./join-order.js";
 import { type Below, orderedInput, sortCost } from "./ordered-input.js";
+import { orderedPartitions } from "./ordered-partitions.js";
 import type { JoinNode, LimitNode, PlanNode, ScanNode, SortNode } from "./plan.js";
 import { costed, indexesOf, type PlanContext, sizeOf, withPath } from "./plan-context.js";
 import { withInputs } from "./rewrite.js";
@@ -31,6 +32,10 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
       if (stopped !== null) return stopped;
       const filter = firstsOfPartitions(node) ?? node;
       return costed(withInputs(filter, [physical(filter.input, context)]));
+    }
+    case "window": {
+      const ordered = orderedPartitions(node, [], null, sorted(context));
+      return ordered ?? costed(withInputs(node, [physical(node.input, context)]));
     }
     case "aggregate": {
       const whole = costed(withInputs(node, [physical(node.input, context)]));
@@ -74,7 +79,8 @@ function physicalLimit(node: LimitNode, context: PlanContext): PlanNode {
   if (limit === null || ties !== null) return costed(withInputs(node, [physical(node.input, context)]));
   const wanted = wantedRows(limit) + wantedRows(offset ?? nothing);
   const [input, keys] = node.input.kind === "sort" ? [node.input.input, node.input.keys] : [node.input, []];
-  const streamed = streamedWindow(input, keys, wanted, sorted(context));
+  const streamed =
+    streamedWindow(input, keys, wanted, sorted(context)) ?? orderedPartitions(input, keys, wanted, sorted(context));
   if (streamed !== null) return costed(withInputs(node, [streamed]));
   const below =
     node.input.kind === "sort"

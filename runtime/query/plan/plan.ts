@@ -195,6 +195,8 @@ export interface WindowNode extends Node {
   readonly calls: readonly WindowCall[];
   /** Its rows come in its order and are put out as soon as their results are known; null: when all have come. */
   readonly stream: WindowStream | null;
+  /** Its rows come by partitions, each in its order. */
+  readonly isOrdered?: true;
   /** No more than the first rows of each partition are wanted, and their results are of no row behind them. Absent: all are. */
   readonly firsts?: { readonly id: ColumnId; readonly max: number; readonly withPeers: boolean };
 }

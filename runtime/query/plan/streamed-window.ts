@@ -22,7 +22,7 @@ import { withInputs } from "./rewrite.js";
 import { expressionKey, isVolatile } from "./walk.js";
 
 /** How the planner sorts an input of which so many rows are asked for. */
-export type SortedInput = (sort: SortNode, wanted: number) => PlanNode;
+export type SortedInput = (sort: SortNode, wanted: number | null) => PlanNode;
 
 const estimates = { rows: -1, cost: -1 } as const;
 /** Rows are evaluated anew each time twice as many have come: of fewer than this share of all, that is worth it. */
@@ -106,13 +106,16 @@ function sortOf({ input, order }: WindowNode, limit: number | null): SortNode {
 
 /** Whether the rows that the window puts out are in that order. */
 const isOrderedBy = ({ partition, order }: WindowNode, keys: readonly SortKey[]): boolean =>
-  partition.length === 0 &&
-  keys.every(({ expression, isDescending, nullsFirst, compare }, at) => {
-    const own = order[at];
-    const key = expressionKey(expression);
-    if (own === undefined || key === null || expressionKey(own.expression) !== key) return false;
-    return own.isDescending === isDescending && own.nullsFirst === nullsFirst && own.compare === compare;
-  });
+  partition.length === 0 && keys.every((key, at) => isSameKey(key, order[at]));
+
+export function isSameKey(
+  { expression, isDescending, nullsFirst, compare }: SortKey,
+  other: SortKey | undefined,
+): boolean {
+  const key = expressionKey(expression);
+  if (other === undefined || key === null || expressionKey(other.expression) !== key) return false;
+  return other.isDescending === isDescending && other.nullsFirst === nullsFirst && other.compare === compare;
+}
 
 const growing: ReadonlySet<string> = new Set(["row_number", "rank", "dense_rank"]);
 
