@@ -9,7 +9,7 @@ import { compileExpression, type RowFunction } from "./compile.js";
 import type { Execution, Layout } from "./execution.js";
 import type { Key } from "./keys.js";
 import { compileOperand, type NumbersFunction } from "./numbers.js";
-import { compareSortRows } from "./sort-values.js";
+import { isOrderedByItself, type OrderedArguments, orderedArguments } from "./ordered-arguments.js";
 
 export interface CompiledAggregate {
   readonly call: AggregateCall;
@@ -23,6 +23,8 @@ export interface CompiledAggregate {
   readonly slot: number;
   /** No DISTINCT, ORDER BY or FILTER, and one argument at most. */
   readonly isPlain: boolean;
+  /** Its one argument is what it is ordered by. */
+  readonly isByItself: boolean;
   /** `count(*)` and nothing more. */
   readonly isCountAll: boolean;
 }
@@ -40,6 +42,7 @@ export function compileAggregate(call: AggregateCall, layout: Layout, execution:
     order: call.order.map(({ expression }) => compile(expression)),
     filter: call.filter === null ? null : compile(call.filter),
     isPlain: isSimple,
+    isByItself: isOrderedByItself(call),
     isCountAll: call.arguments.length === 0 && isBare && call.direct.length === 0,
     slot: isSimple && argument?.kind === "column" ? (layout.get(argument.id) ?? -1) : -1,
     numbers: isSimple && argument !== undefined ? compileOperand(argument, layout, execution) : null,
@@ -52,17 +55,17 @@ export interface GroupAggregate {
   /** Values seen, for DISTINCT. */
   readonly seen: Set<Key> | null;
   /** Rows to be sorted before they are added. */
-  readonly rows: { readonly args: readonly Datum[]; readonly keys: readonly Datum[] }[] | null;
+  readonly rows: OrderedArguments | null;
   direct: readonly Datum[] | null;
 }
 
-export function startAggregate({ call }: CompiledAggregate, execution: Execution): GroupAggregate {
+export function startAggregate({ call, isByItself }: CompiledAggregate, execution: Execution): GroupAggregate {
   const isOrdered = call.callee.form !== "plain";
   const orders = isOrdered ? call.order : [];
   return {
     accumulator: call.callee.start(execution.environment.context, orders),
     seen: call.isDistinct ? new Set() : null,
-    rows: call.order.length > 0 ? [] : null,
+    rows: call.order.length > 0 ? orderedArguments(call.order, isByItself) : null,
     direct: null,
   };
 }
@@ -98,8 +101,8 @@ export function addRow(
     aggregate.accumulator.add(values[0] ?? null, values.slice(1));
     return bytes;
   }
-  aggregate.rows.push({ args: values, keys: compiled.order.map((key) => key(columns, row)) });
-  return bytes + 64 + values.length * 24;
+  aggregate.rows.add(values, compiled.isByItself ? values : compiled.order.map((key) => key(columns, row)));
+  return bytes + aggregate.rows.bytesEach + values.length * 24;
 }
 
 function isNew({ call }: CompiledAggregate, seen: Set<Key>, values: readonly Datum[]): boolean {
@@ -116,12 +119,7 @@ function isNew({ call }: CompiledAggregate, seen: Set<Key>, values: readonly Dat
 export function finishAggregate(compiled: CompiledAggregate | undefined, aggregate: GroupAggregate): Datum {
   assert(compiled !== undefined, "a group has all aggregates");
   const { accumulator, rows } = aggregate;
-  if (rows !== null) {
-    const { order } = compiled.call;
-    rows.sort((a, b) => compareSortRows(order, a.keys, b.keys));
-    for (const { args } of rows) accumulator.add(args[0] ?? null, args.slice(1));
-    rows.length = 0;
-  }
+  rows?.drainTo(accumulator);
   // Direct arguments use no column of a row that is not grouped by; of no rows they are computed of nothing.
   const direct = aggregate.direct ?? compiled.direct.map((one) => one([], 0));
   return accumulator.finish(direct);

@@ -161,7 +161,16 @@ export function leastCommonMultiple(a: Decimal, b: Decimal): Decimal {
   return checked(new Decimal(product, scale));
 }
 
-export const toNumber = (a: Decimal): number => (a.special === null ? Number(decimalText(a)) : Number(a.special));
+/** 10^0 to 10^22: all that a double holds exactly. */
+const exactPowers = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+
+export function toNumber(a: Decimal): number {
+  if (a.special !== null) return Number(a.special);
+  const coefficient = Number(a.coefficient);
+  const power = exactPowers[a.scale];
+  // Both are exact, so the quotient is rounded once, as the text is.
+  return power !== undefined && Number.isSafeInteger(coefficient) ? coefficient / power : Number(decimalText(a));
+}
 
 /** A double as numeric has the digits that any double is exact in. */
 export function fromNumber(value: number, digits: number): Decimal {
