@@ -126,6 +126,7 @@ async function locksAreShown(t: ExecutionContext, host: string, port: number): P
       `SELECT array_agg(b.application_name ORDER BY 1) FROM pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) p JOIN pg_stat_activity b ON b.pid = p WHERE w.application_name = '${name}'`,
     );
   await watcher.client.query("CREATE TABLE beds (id int PRIMARY KEY, n int); INSERT INTO beds VALUES (1, 0), (2, 0)");
+  await watcher.client.query("CREATE TABLE rooms ()");
   t.is(await watcher.ask(`SELECT count(*) ${ofAll}`), "0");
   t.is(await watcher.ask("SELECT pg_blocking_pids(pg_backend_pid()), pg_blocking_pids(1)"), "|");
 
@@ -178,6 +179,29 @@ async function locksAreShown(t: ExecutionContext, host: string, port: number): P
       `SELECT a.application_name, l.mode, l.granted ${ofAll} AND l.relation = 'beds'::regclass AND l.locktype = 'relation' ORDER BY 1`,
     ),
     "last|AccessExclusiveLock|false waiter|RowExclusiveLock|true",
+  );
+  // A table in all modes, and what is wanted of it beside others.
+  await holder.client.query("BEGIN");
+  for (const mode of ["ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE"])
+    await holder.client.query(`LOCK TABLE rooms IN ${mode} MODE`);
+  const modesOf = (name: string): Promise<string> =>
+    watcher.ask(
+      `SELECT l.mode, l.granted ${ofAll} AND l.relation = 'rooms'::regclass AND a.application_name = '${name}' ORDER BY 1`,
+    );
+  t.is(await modesOf("holder"), "AccessShareLock|true RowExclusiveLock|true RowShareLock|true");
+  const shared = waiter.ask("LOCK TABLE rooms IN SHARE MODE");
+  await until(async () => (await blocked("waiter")) === "holder");
+  t.is(await modesOf("waiter"), "ShareLock|false");
+  await holder.client.query("ROLLBACK");
+  t.is(await shared, "");
+  await holder.client.query("BEGIN");
+  t.is(await holder.ask("LOCK TABLE rooms IN SHARE MODE NOWAIT"), "", "transactions share it");
+  await holder.client.query("ROLLBACK");
+  for (const mode of ["SHARE UPDATE EXCLUSIVE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"])
+    await waiter.client.query(`LOCK TABLE rooms IN ${mode} MODE`);
+  t.is(
+    await modesOf("waiter"),
+    "AccessExclusiveLock|true ExclusiveLock|true ShareLock|true ShareRowExclusiveLock|true ShareUpdateExclusiveLock|true",
   );
   // Asked within a transaction that has written.
   t.is(await waiter.ask("SELECT count(*) > 0 FROM pg_locks WHERE pid = pg_backend_pid() AND granted"), "true");

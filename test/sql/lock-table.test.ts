@@ -1,7 +1,9 @@
 /** The table of locks against one that asks every owner, by PostgreSQL's matrix of row locks. */
 import test from "ava";
 import fc from "fast-check";
-import { excludes, type LockOwner, LockTable } from "../../actors/shard/sql/lock-table.js";
+import { excludes, type LockMode } from "../../actors/shard/sql/lock-modes.js";
+import { type LockOwner, LockTable } from "../../actors/shard/sql/lock-table.js";
+import { tableLockModes } from "../../runtime/query/catalog/lock-facts.js";
 import type { LockStrength } from "../../runtime/query/write/ports.js";
 
 const strengths: readonly LockStrength[] = ["keyShare", "share", "noKeyUpdate", "update"];
@@ -16,6 +18,53 @@ test("two strengths exclude one another as PostgreSQL says", (t) => {
   for (const one of strengths) {
     for (const other of strengths) t.is(excludes(one, other), matrix[one].includes(other), `${one} beside ${other}`);
   }
+});
+
+test("who writes a row excludes what those exclude who lock it as strongly", (t) => {
+  for (const [writing, locking] of [
+    ["noKeyWrite", "noKeyUpdate"],
+    ["write", "update"],
+  ] as const) {
+    for (const other of strengths) {
+      t.is(excludes(writing, other), excludes(locking, other));
+      t.is(excludes(other, writing), excludes(other, locking));
+    }
+    t.true(excludes(writing, writing));
+  }
+});
+
+/** PostgreSQL's matrix (its manual, table 13.2), in the order of `tableLockModes`. */
+const tableMatrix: readonly string[] = [
+  ".......x",
+  "......xx",
+  "....xxxx",
+  "...xxxxx",
+  "..xx.xxx",
+  "..xxxxxx",
+  ".xxxxxxx",
+  "xxxxxxxx",
+];
+
+test("two modes of a table's lock exclude one another as PostgreSQL says", (t) => {
+  for (const [row, one] of tableLockModes.entries()) {
+    for (const [column, other] of tableLockModes.entries())
+      t.is(excludes(one, other), tableMatrix[row]?.[column] === "x", `${one} beside ${other}`);
+  }
+});
+
+test("an owner has a table in each mode that it took, until a savepoint gives some of them back", (t) => {
+  const locks = new LockTable();
+  const free = (mode: LockMode): boolean => locks.inTheWay("t", mode, 2).length === 0;
+  locks.take("t", "SHARE", 1);
+  const mark = locks.mark(1);
+  locks.take("t", "ROW EXCLUSIVE", 1);
+  locks.take("t", "SHARE", 1);
+  t.is(locks.mark(1), mark + 1, "a mode is taken once");
+  t.deepEqual([free("SHARE"), free("ROW EXCLUSIVE"), free("ROW SHARE")], [false, false, true]);
+  locks.releaseTo(1, mark);
+  t.deepEqual([free("SHARE"), free("ROW EXCLUSIVE")], [true, false]);
+  locks.releaseAll(1);
+  t.true(locks.isEmpty);
 });
 
 interface Step {

@@ -526,9 +526,14 @@ test("of a row that is there an INSERT waits for who writes it, not for who keep
   ]) {
     const { a, b, c } = rig();
     const kind = statement.includes("CONFLICT") ? "rows" : "error";
+    for (const strength of ["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"]) {
+      a.begin();
+      a.rows(`SELECT FROM t WHERE id = 1 FOR ${strength}`);
+      t.is(b.run(statement).kind, kind, `${statement} beside FOR ${strength}`);
+      a.commit();
+    }
     a.begin();
     a.rows("SELECT FROM t WHERE id = 1 FOR KEY SHARE");
-    t.is(b.run(statement).kind, kind, statement);
     // Nor do two that find it wait for one another.
     for (const session of [b, c]) {
       session.begin();
@@ -545,6 +550,73 @@ test("of a row that is there an INSERT waits for who writes it, not for who keep
     a.commit();
     t.is(tagOf(b.late()), "INSERT 0 1");
   }
+});
+
+test("whoever finds a row waits for those who wrote it, although it is as it was, and no longer when that is taken back", (t) => {
+  const insert = "INSERT INTO t VALUES (1, 7, 'one')";
+  for (const [held, written] of [
+    ["SELECT FROM t WHERE id = 1 FOR UPDATE", "DELETE FROM t WHERE id = 1"],
+    ["SELECT FROM t WHERE id = 1 FOR KEY SHARE", "UPDATE t SET v = v WHERE id = 1"],
+    [
+      "INSERT INTO t VALUES (1, 0, 'y') ON CONFLICT (id) DO UPDATE SET v = 0 WHERE false",
+      "UPDATE t SET id = 11 WHERE id = 1",
+    ],
+  ] as const) {
+    const { a, b } = rig();
+    a.begin();
+    a.rows(held);
+    t.is(stateOf(b.run(insert)), "23505", held);
+    a.savepoint("s");
+    a.rows(written);
+    t.is(b.run(insert).kind, "waits", written);
+    a.rollbackTo("s");
+    t.is(stateOf(b.late()), "23505", "what was written is taken back, though the lock is kept");
+    t.is(b.run("DELETE FROM t WHERE id = 1").kind, "waits");
+    a.rollback();
+    t.is(tagOf(b.late()), "DELETE 1");
+  }
+});
+
+test("a change of a key that another row has waits for who wrote that row, and for nobody else", (t) => {
+  for (const change of ["UPDATE t SET id = 1 WHERE id = 2", "UPDATE t SET u = 'a' WHERE id = 2"]) {
+    const { a, b } = rig();
+    a.begin();
+    a.rows("SELECT FROM t WHERE id = 1 FOR UPDATE");
+    t.is(stateOf(b.run(change)), "23505", change);
+    a.rows("DELETE FROM t WHERE id = 1");
+    t.is(b.run(change).kind, "waits", change);
+    a.commit();
+    t.is(tagOf(b.late()), "UPDATE 1");
+  }
+});
+
+test("a row that refers to one that another transaction has inserted does not wait for it", (t) => {
+  const { a, b } = rig();
+  a.rows("CREATE TABLE child (t int REFERENCES t)");
+  a.begin();
+  a.rows("INSERT INTO t VALUES (9, 0, 'y')");
+  t.is(stateOf(b.run("INSERT INTO child VALUES (9)")), "23503");
+  a.rows("SELECT FROM t WHERE id = 1 FOR UPDATE");
+  t.is(b.run("INSERT INTO child VALUES (1)").kind, "waits");
+  a.commit();
+  t.is(tagOf(b.late()), "INSERT 0 1");
+  t.is(tagOf(b.run("INSERT INTO child VALUES (9)")), "INSERT 0 1");
+});
+
+test("transactions share a table IN SHARE MODE, and it is handed to those who wait so together", (t) => {
+  const { a, b, c } = rig();
+  a.begin();
+  a.run("LOCK TABLE t IN ROW EXCLUSIVE MODE");
+  for (const session of [b, c]) {
+    session.begin();
+    t.is(session.run("LOCK TABLE t IN SHARE MODE").kind, "waits");
+    t.is(stateOf(session.late()), null);
+  }
+  a.commit();
+  for (const session of [b, c]) t.is(tagOf(session.late()), "LOCK TABLE");
+  t.is(b.run("UPDATE t SET v = 0 WHERE id = 1").kind, "waits", "each shares it with the other");
+  t.is(stateOf(c.run("UPDATE t SET v = 0 WHERE id = 2")), "40P01");
+  t.is(tagOf(b.late()), "UPDATE 1");
 });
 
 test("LOCK TABLE keeps out those that write, those that lock rows only from EXCLUSIVE on, and reads never", (t) => {

@@ -17,11 +17,11 @@ export function advisoryLock(
 ): boolean {
   const { kind, key, isShared, scope } = request;
   const name = advisoryLockName(session.tenant, String(key));
-  const strength = isShared ? "share" : "update";
+  const mode = isShared ? "share" : "update";
   // One of a transaction is taken once, however often.
   if (scope === "transaction") return taken(locks, session, transaction, transaction?.id, request);
   const { advisory } = session;
-  const asked = `${kind} ${strength} ${name}`;
+  const asked = `${kind} ${mode} ${name}`;
   const before = advisory.answerBefore(asked);
   if (before !== null) return before;
   let answer = true;
@@ -30,12 +30,12 @@ export function advisoryLock(
     locks.releaseAll(session.owner);
     queue.wake(session.owner);
   } else if (kind === "unlock") {
-    const left = advisory.release(name, strength);
+    const left = advisory.release(name, mode);
     answer = left !== undefined;
     if (left !== undefined && left !== "update" && locks.release(name, session.owner, left)) queue.wake(session.owner);
   } else {
     answer = taken(locks, session, transaction, session.owner, request);
-    if (answer) advisory.take(name, strength);
+    if (answer) advisory.take(name, mode);
   }
   advisory.answered(asked, answer);
   return answer;
@@ -50,13 +50,13 @@ function taken(
   { kind, key, isShared }: AdvisoryLockRequest,
 ): boolean {
   const name = advisoryLockName(session.tenant, String(key));
-  const strength = isShared ? "share" : "update";
+  const mode = isShared ? "share" : "update";
   const isSelf = (each: LockOwner): boolean => each === session.owner || each === transaction?.id;
-  const owners = locks.inTheWay(name, strength, null).filter((each) => !isSelf(each));
+  const owners = locks.inTheWay(name, mode, null).filter((each) => !isSelf(each));
   if (owners.length > 0) {
     if (kind === "tryLock") return false;
-    throw new LockWait(owners, { name, strength });
+    throw new LockWait(owners, { name, mode });
   }
-  if (owner !== undefined && locks.inTheWay(name, strength, owner).length === 0) locks.take(name, strength, owner);
+  if (owner !== undefined && locks.inTheWay(name, mode, owner).length === 0) locks.take(name, mode, owner);
   return true;
 }

@@ -40,7 +40,7 @@ import { RowLoad } from "./row-load.js";
 import { elementsOf, type SchemaElements } from "./schema-elements.js";
 import { effectsOf } from "./session-effects.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
-import { defining, strengthOfMode, tableLockName } from "./table-locks.js";
+import { defining, tableLockName } from "./table-locks.js";
 import { dropSchema } from "./temporary-tables.js";
 
 export interface DefinitionHost {
@@ -161,7 +161,7 @@ function lockTables(
     const table = draft.table(name);
     expectLockable(table, statement.mode, evaluation.context);
     try {
-      locks.lockWhole(tableLockName(request.tenant, table.oid), strengthOfMode(statement.mode));
+      locks.lockWhole(tableLockName(request.tenant, table.oid), statement.mode);
     } catch (error) {
       if (!statement.isNoWait) throw error;
       throw new SqlError("55P03", `could not obtain lock on relation "${table.name}"`);

@@ -2,12 +2,10 @@
  * How often a session has taken each of its advisory locks, each of which is given back as often. A statement that meets a lock of somebody else
  * runs again: what it was answered before is answered again, and not done a second time.
  */
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
+import type { AdvisoryLockMode } from "../../../runtime/query/catalog/lock-facts.js";
 import { assert } from "../../../runtime/types/assert.js";
 
-export type AdvisoryStrength = Extract<LockStrength, "share" | "update">;
-
-type Counts = Record<AdvisoryStrength, number>;
+type Counts = Record<AdvisoryLockMode, number>;
 
 export class HeldAdvisoryLocks {
   readonly #held = new Map<string, Counts>();
@@ -52,14 +50,14 @@ export class HeldAdvisoryLocks {
     else answers.push(answer);
   }
 
-  take(name: string, strength: AdvisoryStrength): void {
+  take(name: string, strength: AdvisoryLockMode): void {
     const counts = this.#held.get(name) ?? { share: 0, update: 0 };
     counts[strength] += 1;
     this.#held.set(name, counts);
   }
 
   /** @returns what is left of the lock; undefined when it was not held in this strength */
-  release(name: string, strength: AdvisoryStrength): AdvisoryStrength | null | undefined {
+  release(name: string, strength: AdvisoryLockMode): AdvisoryLockMode | null | undefined {
     const counts = this.#held.get(name);
     if (counts === undefined || counts[strength] === 0) return undefined;
     counts[strength] -= 1;

@@ -40,8 +40,8 @@ export class KeptRows extends SingleKeys implements ReferencedRowsReader {
   keep(treeKey: Uint8Array, table: TableDefinition): boolean {
     const name = nameOfKey(treeKey);
     if (this.#kept.has(name)) return true;
-    this.#locks.lock(tableTree.rows, treeKey, "keyShare", "block", table);
     if (!this.get(tableTree.rows, treeKey)) return false;
+    this.#locks.lock(tableTree.rows, treeKey, "keyShare", "block", table);
     this.#kept.add(name);
     return true;
   }

@@ -17,7 +17,8 @@ import { encodeSqlReply } from "../../messages/sql-codec.js";
 import { RequestSettings } from "../../sql/evaluation.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import type { DeciderHost } from "./deciding.js";
-import { excludes, type LockOwner, type LockTable, WaitGraph } from "./lock-table.js";
+import { excludes } from "./lock-modes.js";
+import { type LockOwner, type LockTable, WaitGraph } from "./lock-table.js";
 import type { LockWait, WantedLock } from "./lock-wait.js";
 import { failed } from "./outcome.js";
 import type { Session } from "./session.js";
@@ -92,7 +93,7 @@ export class LockQueue {
     if (parked === undefined) return null;
     const { wanted, behind, transaction } = parked;
     if (behind === null || wanted === null) return parked;
-    return { wanted, owners: this.#locks.inTheWay(wanted.name, wanted.strength, transaction?.id ?? null) };
+    return { wanted, owners: this.#locks.inTheWay(wanted.name, wanted.mode, transaction?.id ?? null) };
   }
 
   /** Puts a statement aside. Throws 40P01 when its owners wait for it already. */
@@ -155,7 +156,7 @@ export class LockQueue {
       const { wanted, request } = parked;
       const first = wanted === null ? undefined : firsts.get(wanted.name);
       if (wanted !== null && first?.wanted !== undefined && first.wanted !== null) {
-        if (excludes(first.wanted.strength, wanted.strength)) {
+        if (excludes(first.wanted.mode, wanted.mode)) {
           if (parked.behind === null) this.#behind += 1;
           parked.behind = { port: first.request.port, correlation: first.request.correlation };
           parked.owners = new Set();
@@ -185,7 +186,7 @@ export class LockQueue {
       const { behind, wanted, transaction } = parked;
       if (behind === null || !isSame(behind, head)) continue;
       assert(wanted !== null, "who stands behind another wants the same lock");
-      const owners = this.#locks.inTheWay(wanted.name, wanted.strength, transaction?.id ?? null);
+      const owners = this.#locks.inTheWay(wanted.name, wanted.mode, transaction?.id ?? null);
       if (owners.length === 0) {
         free.push(parked);
         continue;

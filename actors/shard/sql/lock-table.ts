@@ -1,87 +1,73 @@
 /**
  * Locks of open transactions: rows, places in unique indexes, tables, advisory numbers. They live in the memory of the shard that leads and
- * end with their owner, so a change of leadership ends them all.
+ * end with their owner, so a change of leadership ends them all. What they exclude stands in lock-modes.ts.
  *
  * A statement that finds a lock in its way does not wait in here: it ends, waits outside for the owners in its way, and is run again.
- *
- *               keyShare  share  noKeyUpdate  update
- *   keyShare       ·        ·         ·          ×
- *   share          ·        ·         ×          ×
- *   noKeyUpdate    ·        ×         ×          ×
- *   update         ×        ×         ×          ×
  */
 
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
+import { type LockMode, modeFacts, modesMax } from "./lock-modes.js";
 
 /** A transaction or a session, by a number that no other has. */
 export type LockOwner = number;
-
-/** In the order of the table above: two of them exclude one another where their ranks make three or more. */
-const rankOf: Readonly<Record<LockStrength, number>> = { keyShare: 0, share: 1, noKeyUpdate: 2, update: 3 };
-const ranks = 4;
-const excludingRanks = 3;
-
-/** Whether two owners cannot have one lock in these strengths. */
-export const excludes = (one: LockStrength, other: LockStrength): boolean =>
-  rankOf[one] + rankOf[other] >= excludingRanks;
 
 /** New keys that are all locked against everybody else, so many of them that none has a name in here. */
 export interface LockedKeys {
   has(tree: number, key: Uint8Array): boolean;
 }
 
-/** Who has one lock, and how strong. A table's has as many owners as there are transactions that write to it: those are not asked one by one. */
+/** Who has one lock, and how. A table's has as many owners as there are transactions that write to it: those are not asked one by one. */
 class Lock {
-  readonly #holders = new Map<LockOwner, LockStrength>();
-  /** How many have it in each strength, by rank. */
-  readonly #counts = [0, 0, 0, 0];
+  /** The modes that each has it in, as a set. */
+  readonly #holders = new Map<LockOwner, number>();
+  /** How many have it in each mode, by its place. */
+  readonly #counts = new Array<number>(modesMax).fill(0);
+  /** Modes that anybody has it in. */
+  #held = 0;
 
   get isFree(): boolean {
     return this.#holders.size === 0;
   }
 
-  heldBy(owner: LockOwner): LockStrength | null {
-    return this.#holders.get(owner) ?? null;
+  /** The modes that an owner has it in. */
+  heldBy(owner: LockOwner): number {
+    return this.#holders.get(owner) ?? 0;
   }
 
-  /** Makes it what an owner has of it; null for nothing any more. */
-  set(owner: LockOwner, strength: LockStrength | null): void {
-    const before = this.#holders.get(owner);
-    if (before !== undefined) this.#count(before, -1);
-    if (strength === null) this.#holders.delete(owner);
-    else {
-      this.#holders.set(owner, strength);
-      this.#count(strength, 1);
+  /** Makes it what an owner has of it; 0 for nothing any more. */
+  set(owner: LockOwner, modes: number): void {
+    const before = this.heldBy(owner);
+    if (modes === 0) this.#holders.delete(owner);
+    else this.#holders.set(owner, modes);
+    for (let left = before ^ modes; left !== 0; left &= left - 1) {
+      const bit = left & -left;
+      const place = 31 - Math.clz32(bit);
+      const count = (this.#counts[place] ?? 0) + ((modes & bit) === 0 ? -1 : 1);
+      this.#counts[place] = count;
+      this.#held = count === 0 ? this.#held & ~bit : this.#held | bit;
     }
   }
 
-  #count(strength: LockStrength, by: number): void {
-    const rank = rankOf[strength];
-    this.#counts[rank] = (this.#counts[rank] ?? 0) + by;
-  }
-
-  /** Owners but `self` who have it in a strength that excludes this one. */
-  excluding(strength: LockStrength, self: LockOwner | null): readonly LockOwner[] {
-    let count = 0;
-    for (let rank = excludingRanks - rankOf[strength]; rank < ranks; rank++) count += this.#counts[rank] ?? 0;
-    if (count === 0) return none;
+  /** Owners but `self` who have it in one of these modes. */
+  heldIn(modes: number, self: LockOwner | null): readonly LockOwner[] {
+    if ((this.#held & modes) === 0) return none;
     const found: LockOwner[] = [];
-    for (const [owner, held] of this.#holders) if (owner !== self && excludes(strength, held)) found.push(owner);
+    for (const [owner, held] of this.#holders) if (owner !== self && (held & modes) !== 0) found.push(owner);
     return found;
   }
 }
 
 export interface HeldLock {
   readonly name: string;
-  readonly strength: LockStrength;
+  /** As a set. */
+  readonly modes: number;
 }
 
 type Taken =
   | {
       readonly name: string;
-      /** What the owner had of it before; null for nothing. */
-      readonly before: LockStrength | null;
+      /** The modes that the owner had it in before. */
+      readonly before: number;
     }
   | { readonly keys: LockedKeys };
 
@@ -104,21 +90,27 @@ export class LockTable {
   }
 
   /** Owners whose locks are in the way; empty for none. */
-  inTheWay(name: string, strength: LockStrength, self: LockOwner | null): readonly LockOwner[] {
-    return this.#locks.get(name)?.excluding(strength, self) ?? none;
+  inTheWay(name: string, mode: LockMode, self: LockOwner | null): readonly LockOwner[] {
+    return this.heldIn(name, modeFacts(mode).excluded, self);
+  }
+
+  /** Owners but `self` who have a lock in one of these modes. */
+  heldIn(name: string, modes: number, self: LockOwner | null): readonly LockOwner[] {
+    return this.#locks.get(name)?.heldIn(modes, self) ?? none;
   }
 
   /** Takes a lock that nothing is in the way of. A weaker one than the owner has changes nothing. */
-  take(name: string, strength: LockStrength, owner: LockOwner): void {
+  take(name: string, mode: LockMode, owner: LockOwner): void {
     let lock = this.#locks.get(name);
-    const before = lock?.heldBy(owner) ?? null;
-    if (before !== null && rankOf[before] >= rankOf[strength]) return;
-    assert(this.inTheWay(name, strength, owner).length === 0, "a lock is taken when nothing is in its way");
+    const { bit, excluded, coveredBy } = modeFacts(mode);
+    const before = lock?.heldBy(owner) ?? 0;
+    if ((before & coveredBy) !== 0) return;
+    assert(this.heldIn(name, excluded, owner).length === 0, "a lock is taken when nothing is in its way");
     if (lock === undefined) {
       lock = new Lock();
       this.#locks.set(name, lock);
     }
-    lock.set(owner, strength);
+    lock.set(owner, before | bit);
     this.#takenBy(owner).push({ name, before });
   }
 
@@ -157,8 +149,8 @@ export class LockTable {
     for (const taken of this.#taken.get(owner) ?? [])
       if (names.size < max && "name" in taken && isWanted(taken.name)) names.add(taken.name);
     return [...names].flatMap((name) => {
-      const strength = this.#locks.get(name)?.heldBy(owner) ?? null;
-      return strength === null ? [] : [{ name, strength }];
+      const modes = this.#locks.get(name)?.heldBy(owner) ?? 0;
+      return modes === 0 ? [] : [{ name, modes }];
     });
   }
 
@@ -179,10 +171,10 @@ export class LockTable {
     if (taken.length === 0) this.#taken.delete(owner);
   }
 
-  #becomes(name: string, owner: LockOwner, strength: LockStrength | null): void {
+  #becomes(name: string, owner: LockOwner, modes: number): void {
     const lock = this.#locks.get(name);
     assert(lock !== undefined, "a lock that was taken is held");
-    lock.set(owner, strength);
+    lock.set(owner, modes);
     if (lock.isFree) this.#locks.delete(name);
   }
 
@@ -191,20 +183,22 @@ export class LockTable {
   }
 
   /** Gives back one lock out of its turn, or all of its strength but what is left: advisory locks of a session. False when it is not held. */
-  release(name: string, owner: LockOwner, left: LockStrength | null = null): boolean {
-    const before = this.#locks.get(name)?.heldBy(owner) ?? null;
+  release(name: string, owner: LockOwner, left: LockMode | null = null): boolean {
+    const before = this.#locks.get(name)?.heldBy(owner) ?? 0;
     const taken = this.#taken.get(owner);
-    if (before === null || taken === undefined) return false;
-    if (left !== null && rankOf[before] <= rankOf[left]) return false;
+    if (before === 0 || taken === undefined) return false;
+    const { bit, covered } = left === null ? nothing : modeFacts(left);
+    if ((before & ~covered) === 0) return false;
     const others = taken.filter((each) => !("name" in each) || each.name !== name);
-    this.#becomes(name, owner, left);
-    if (left !== null) others.push({ name, before: null });
+    this.#becomes(name, owner, bit);
+    if (bit !== 0) others.push({ name, before: 0 });
     if (others.length === 0) this.#taken.delete(owner);
     else this.#taken.set(owner, others);
     return true;
   }
 }
 
+const nothing = { bit: 0, covered: 0 };
 const none: readonly LockOwner[] = [];
 
 /** Who waits for whom, to find those that would wait for ever. */

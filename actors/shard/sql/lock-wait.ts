@@ -2,12 +2,12 @@
  * Thrown where a statement meets a lock that it has to wait for. It is no error: whoever runs the statement takes back what it has done,
  * waits for the owners to end, and runs it again on the state of then. Nobody reads its stack, which would cost more than the statement.
  */
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
+import type { LockMode } from "./lock-modes.js";
 import type { LockOwner } from "./lock-table.js";
 
 export interface WantedLock {
   readonly name: string;
-  readonly strength: LockStrength;
+  readonly mode: LockMode;
 }
 
 export class LockWait extends Error {

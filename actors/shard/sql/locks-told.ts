@@ -1,9 +1,9 @@
 /** The locks of a tenant's sessions, as a client may ask for them. */
 import { type LockedThing, type LockFact, type LocksOfSession } from "../../../runtime/query/catalog/lock-facts.js";
 import { backendPidOf } from "../../sql/backend-pid.js";
+import { advisoryModesIn, modeFacts, tableModesIn } from "./lock-modes.js";
 import type { LockQueue } from "./lock-queue.js";
-import type { LockOwner, LockTable } from "./lock-table.js";
-import type { WantedLock } from "./lock-wait.js";
+import type { HeldLock, LockOwner, LockTable } from "./lock-table.js";
 import type { Session } from "./session.js";
 import { thingOfLock } from "./statement-locks.js";
 
@@ -37,7 +37,10 @@ export function locksTold(
     const waiting = queue.waitOf(session);
     if (transaction === null && held.length === 0 && waiting === null) continue;
     const waitsFor = [...(waiting?.owners ?? [])].flatMap((each) => owners.get(each) ?? []);
-    const [wanted = null] = waiting === null || waiting.wanted === null ? [] : factsOf([waiting.wanted]);
+    const [wanted = null] =
+      waiting === null || waiting.wanted === null
+        ? []
+        : factsOf([{ name: waiting.wanted.name, modes: modeFacts(waiting.wanted.mode).bit }]);
     told.push({ ...mine, held, wanted, waitsFor });
   }
   return told;
@@ -45,8 +48,11 @@ export function locksTold(
 
 const isTold = (name: string): boolean => thingOfLock(name) !== null;
 
-const factsOf = (found: readonly WantedLock[]): readonly LockFact[] =>
-  found.flatMap(({ name, strength }) => {
+const factsOf = (found: readonly HeldLock[]): readonly LockFact[] =>
+  found.flatMap(({ name, modes }): readonly LockFact[] => {
     const thing: LockedThing | null = thingOfLock(name);
-    return thing === null ? [] : [{ thing, strength }];
+    if (thing === null) return [];
+    return thing.kind === "relation"
+      ? tableModesIn(modes).map((mode) => ({ thing, mode }))
+      : advisoryModesIn(modes).map((mode) => ({ thing, mode }));
   });

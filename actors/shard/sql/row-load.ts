@@ -79,7 +79,7 @@ export class RowLoad implements LoadTarget {
           this.put(space, objectOf(key), key, value.subarray(fromBytes));
         },
       },
-      locks: { lock: () => true, awaitWriters: () => undefined },
+      locks: { lock: () => true, hold: () => true, awaitWriters: () => undefined },
     };
   }
 
@@ -131,7 +131,7 @@ export class RowLoad implements LoadTarget {
   /** Locks are what the keys are in `rows` for; only those of others have to be looked at. */
   #isNew(space: number, object: number, treeKey: Uint8Array): boolean {
     const tree = space === tableSpace.rows ? tableTree.rows : tableTree.index;
-    if (this.#isContended) this.#locks.pass(tree, treeKey);
+    if (this.#isContended) this.#locks.awaitWriters(tree, treeKey);
     const isBehind = this.rows.isBehind(space, object, treeKey);
     if (!isBehind && this.rows.has(tree, treeKey)) return false;
     if (this.#overlay.hasEntry(tree, treeKey)) return false;

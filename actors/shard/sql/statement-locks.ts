@@ -5,6 +5,7 @@ import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { nameOfKey } from "../../../runtime/query/table/overlay.js";
 import type { LockStrength, LockWaitPolicy, RowLocks } from "../../../runtime/query/write/ports.js";
+import { type LockMode, modeFacts, writers } from "./lock-modes.js";
 import type { LockedKeys, LockOwner, LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 
@@ -21,6 +22,14 @@ export function thingOfLock(name: string): LockedThing | null {
   return { kind: "advisory", key: second === undefined ? first : [Number(first), Number(second)] };
 }
 
+/** Of those who write what they lock. Who refers to a row does not write it. */
+const writingIn: Readonly<Record<LockStrength, LockMode>> = {
+  keyShare: "keyShare",
+  share: "share",
+  noKeyUpdate: "noKeyWrite",
+  update: "write",
+};
+
 export class StatementLocks implements RowLocks {
   readonly #locks: LockTable;
   readonly #owner: LockOwner | null;
@@ -32,17 +41,25 @@ export class StatementLocks implements RowLocks {
   }
 
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
+    return this.#lock(tree, key, writingIn[strength], policy, table);
+  }
+
+  hold(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
+    return this.#lock(tree, key, strength, policy, table);
+  }
+
+  #lock(tree: number, key: Uint8Array, mode: LockMode, policy: LockWaitPolicy, table: TableDefinition): boolean {
     if (this.#owner === null && this.#locks.isEmpty) return true;
     const name = letterOfTree(tree) + nameOfKey(key);
-    const named = this.#locks.inTheWay(name, strength, this.#owner);
+    const named = this.#locks.inTheWay(name, mode, this.#owner);
     const among = this.#locks.inTheWayAmongKeys(tree, key, this.#owner);
     const owners = among.length === 0 ? named : [...named, ...among];
     if (owners.length > 0) {
       if (policy === "skip") return false;
       if (policy === "error") throw new SqlError("55P03", `could not obtain lock on row in relation "${table.name}"`);
-      throw new LockWait(owners, among.length === 0 ? { name, strength } : null);
+      throw new LockWait(owners, among.length === 0 ? { name, mode } : null);
     }
-    if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
+    if (this.#owner !== null) this.#locks.take(name, mode, this.#owner);
     return true;
   }
 
@@ -51,13 +68,18 @@ export class StatementLocks implements RowLocks {
     return this.#locks.hasOthers(this.#owner);
   }
 
+  /** Also of a key that is about to be locked with many others, where whoever else has locked it has found it: then it is not new. */
   awaitWriters(tree: number, key: Uint8Array): void {
-    if (!this.#locks.isEmpty) this.pass(tree, key, "share");
+    if (!this.#locks.isEmpty) this.#pass(tree, key, writers);
   }
 
   /** Goes past a key that the transaction is about to lock with many others; throws what has to be waited for. */
-  pass(tree: number, key: Uint8Array, strength: LockStrength = "update"): void {
-    const named = this.#locks.inTheWay(letterOfTree(tree) + nameOfKey(key), strength, this.#owner);
+  pass(tree: number, key: Uint8Array): void {
+    this.#pass(tree, key, modeFacts("write").excluded);
+  }
+
+  #pass(tree: number, key: Uint8Array, modes: number): void {
+    const named = this.#locks.heldIn(letterOfTree(tree) + nameOfKey(key), modes, this.#owner);
     const owners = [...named, ...this.#locks.inTheWayAmongKeys(tree, key, this.#owner)];
     if (owners.length > 0) throw new LockWait(owners, null);
   }
@@ -73,15 +95,15 @@ export class StatementLocks implements RowLocks {
   }
 
   /** Whether nobody holds off a table as a whole, which a statement that stands alone only passes by. */
-  isFree(name: string, strength: LockStrength): boolean {
-    return this.#locks.isEmpty || this.#locks.inTheWay(name, strength, this.#owner).length === 0;
+  isFree(name: string, mode: LockMode): boolean {
+    return this.#locks.isEmpty || this.#locks.inTheWay(name, mode, this.#owner).length === 0;
   }
 
-  /** A table as a whole, or an object of the catalog: weaker ones for what uses it, `update` for what changes its definition. */
-  lockWhole(name: string, strength: LockStrength): void {
+  /** A table as a whole in one of its modes, or an object of the catalog: `keyShare` for what rests on it, `update` for what changes it. */
+  lockWhole(name: string, mode: LockMode): void {
     if (this.#owner === null && this.#locks.isEmpty) return;
-    const owners = this.#locks.inTheWay(name, strength, this.#owner);
-    if (owners.length > 0) throw new LockWait(owners, { name, strength });
-    if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
+    const owners = this.#locks.inTheWay(name, mode, this.#owner);
+    if (owners.length > 0) throw new LockWait(owners, { name, mode });
+    if (this.#owner !== null) this.#locks.take(name, mode, this.#owner);
   }
 }

@@ -428,7 +428,7 @@ export class StatementRun {
     const policy: LockWaitPolicy = wait === "skip" ? "skip" : wait === "error" ? "error" : "block";
     const treeKey = this.#key.item(request.tenant, table.storage, key).slice();
     locks.lockWhole(tableLockName(request.tenant, oid), lockingRows);
-    if (!locks.lock(tableTree.rows, treeKey, strengthOf(strength), policy, table)) return false;
+    if (!locks.hold(tableTree.rows, treeKey, strengthOf(strength), policy, table)) return false;
     const isThere = reader.get(tableTree.rows, treeKey);
     if (transaction.snapshot < 0) return isThere;
     if (!isThere) throw concurrentDelete();

@@ -1,32 +1,14 @@
 /**
- * Locks of tables as a whole, in the strengths that rows have them in (lock-table.ts). Who reads locks nothing.
- *
- *   keyShare      SELECT … FOR …, LOCK TABLE in the modes ACCESS SHARE and ROW SHARE
- *   share         INSERT, UPDATE, DELETE, MERGE, COPY; ROW EXCLUSIVE
- *   noKeyUpdate   SHARE UPDATE EXCLUSIVE, SHARE, SHARE ROW EXCLUSIVE: beside those that lock rows, but not beside those that write
- *   update        EXCLUSIVE, ACCESS EXCLUSIVE; what changes the definition
+ * Locks of tables as a whole, in PostgreSQL's modes (lock-modes.ts): what those that are named here take them in. Who reads locks nothing, so
+ * nobody waits who only reads.
  */
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
+import type { TableLockMode } from "../../../runtime/query/catalog/lock-facts.js";
 
 export const tableLockName = (tenant: number, table: number): string => `t${tenant} ${table}`;
 
-export const lockingRows: LockStrength = "keyShare";
-export const writing: LockStrength = "share";
-export const defining: LockStrength = "update";
-
-/** @param mode as LOCK TABLE names it */
-export function strengthOfMode(mode: string): LockStrength {
-  switch (mode) {
-    case "ACCESS SHARE":
-    case "ROW SHARE":
-      return lockingRows;
-    case "ROW EXCLUSIVE":
-      return writing;
-    case "SHARE UPDATE EXCLUSIVE":
-    case "SHARE":
-    case "SHARE ROW EXCLUSIVE":
-      return "noKeyUpdate";
-    default:
-      return "update";
-  }
-}
+/** SELECT … FOR UPDATE and the like. */
+export const lockingRows: TableLockMode = "ROW SHARE";
+/** INSERT, UPDATE, DELETE, MERGE, COPY. */
+export const writing: TableLockMode = "ROW EXCLUSIVE";
+/** What changes the definition. */
+export const defining: TableLockMode = "ACCESS EXCLUSIVE";

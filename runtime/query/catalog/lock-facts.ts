@@ -3,7 +3,23 @@
  * locked are not listed one by one, as in PostgreSQL, where they lie in the rows: who waits for one waits for the transaction that has it.
  */
 import { assert } from "../../types/assert.js";
-import type { LockStrength } from "../write/ports.js";
+
+/** Modes that tables are locked in, as LOCK TABLE names them, the weakest first. */
+export const tableLockModes = [
+  "ACCESS SHARE",
+  "ROW SHARE",
+  "ROW EXCLUSIVE",
+  "SHARE UPDATE EXCLUSIVE",
+  "SHARE",
+  "SHARE ROW EXCLUSIVE",
+  "EXCLUSIVE",
+  "ACCESS EXCLUSIVE",
+] as const;
+export type TableLockMode = (typeof tableLockModes)[number];
+
+/** Ways in which advisory locks are held. */
+export const advisoryLockModes = ["share", "update"] as const;
+export type AdvisoryLockMode = (typeof advisoryLockModes)[number];
 
 export type LockedThing =
   | { readonly kind: "relation"; readonly oid: number }
@@ -12,7 +28,7 @@ export type LockedThing =
 
 export interface LockFact {
   readonly thing: LockedThing;
-  readonly strength: LockStrength;
+  readonly mode: TableLockMode | AdvisoryLockMode;
 }
 
 /** A session that holds something, or waits. */

@@ -1,4 +1,5 @@
 /** Statements about the session, its transaction and its cursors, as they were written. */
+import type { TableLockMode } from "../catalog/lock-facts.js";
 import type { CreateTableAs } from "./ast-definition.js";
 import type { Expression, Located, TypeName } from "./ast-expression.js";
 import type { DataStatement, Truncate } from "./ast-modify.js";
@@ -123,8 +124,7 @@ export type NotificationStatement = Located &
 export interface LockTable extends Located {
   readonly kind: "lockTable";
   readonly tables: readonly RelationName[];
-  /** As PostgreSQL says it: `ACCESS SHARE` … */
-  readonly mode: string;
+  readonly mode: TableLockMode;
   readonly isNoWait: boolean;
 }
 

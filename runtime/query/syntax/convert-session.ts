@@ -1,4 +1,5 @@
 /** Statements about the session and its transaction, of the parser into ours. */
+import { tableLockModes } from "../catalog/lock-facts.js";
 import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "./ast.js";
 import type { Explain, LockTable } from "./ast-session.js";
@@ -268,23 +269,11 @@ function convertExplain(fields: Fields, conversion: Conversion): Explain {
   };
 }
 
-const lockModes = [
-  "",
-  "ACCESS SHARE",
-  "ROW SHARE",
-  "ROW EXCLUSIVE",
-  "SHARE UPDATE EXCLUSIVE",
-  "SHARE",
-  "SHARE ROW EXCLUSIVE",
-  "EXCLUSIVE",
-  "ACCESS EXCLUSIVE",
-] as const;
-
 function convertLockTable(fields: Fields, conversion: Conversion): LockTable {
   return {
     kind: "lockTable",
     tables: listOf(fields, "relations").map((item) => convertRelation(item, conversion)),
-    mode: lockModes[numberOf(fields, "mode")] ?? "ACCESS EXCLUSIVE",
+    mode: tableLockModes[numberOf(fields, "mode") - 1] ?? "ACCESS EXCLUSIVE",
     isNoWait: flagOf(fields, "nowait"),
     location: -1,
   };

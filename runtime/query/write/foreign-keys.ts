@@ -256,9 +256,12 @@ export class ForeignKeys {
     return treeKey !== null && this.#holds(parent, treeKey, false);
   }
 
-  #holds(parent: TableDefinition, treeKey: Uint8Array, locks: boolean): boolean {
-    if (locks) this.#ports.locks.lock(tableTree.rows, treeKey, "keyShare", "block", parent);
-    return this.#ports.reader.get(tableTree.rows, treeKey);
+  #holds(parent: TableDefinition, treeKey: Uint8Array, isKept: boolean): boolean {
+    const { reader, locks } = this.#ports;
+    // A row that another transaction has inserted and not committed is not there, and is not waited for.
+    if (!reader.get(tableTree.rows, treeKey)) return false;
+    if (isKept) locks.lock(tableTree.rows, treeKey, "keyShare", "block", parent);
+    return true;
   }
 
   /** What refers to a key that changed follows it, or what refers to a row that is gone takes its defaults. */

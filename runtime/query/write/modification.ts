@@ -223,13 +223,16 @@ class Run {
     const columns = changes.map(({ column }) => column);
     const strength = this.#strength(columns);
     return (key, excluded) => {
-      const old = this.#writer.lock(key, strength);
+      const old = condition === null ? this.#writer.lock(key, strength) : this.#writer.hold(key, strength);
       assert(old !== null, "a row that is in the way of another is there");
       const image = [...this.#writer.image(old.values), ...this.#writer.image(excluded)];
       const hidden = shown.find(({ holds }) => holds(image) !== true);
       if (hidden !== undefined)
         throw new SqlError("55000", `conflicting row is not visible through view "${hidden.view}"`);
-      if (condition !== null && condition(image) !== true) return null;
+      if (condition !== null) {
+        if (condition(image) !== true) return null;
+        this.#writer.lock(key, strength);
+      }
       const next = [...old.values];
       for (const { column, value } of changes) next[column - 1] = value(image);
       assert(next.length === table.columns.length, "a row has a value for each column");

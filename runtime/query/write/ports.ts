@@ -23,11 +23,13 @@ export type LockWaitPolicy = "block" | "error" | "skip";
 
 export interface RowLocks {
   /**
-   * Locks a row, or the place of a unique index's entry, by its key in the trees. Answers false only under `skip`. A lock that must be
+   * Locks a row that is written or referred to, or the place of a unique index's entry, by its key in the trees. Answers false only under `skip`. A lock that must be
    * waited for is thrown: the statement ends, and is run again when the lock is free.
    */
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean;
-  /** Waits for those who may have written a row, or be about to, and locks nothing. */
+  /** Locks a row that is not written for that: whoever finds it by its key does not wait. */
+  hold(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean;
+  /** Waits for those who have written a row, or are about to, and locks nothing. */
   awaitWriters(tree: number, key: Uint8Array): void;
 }
 

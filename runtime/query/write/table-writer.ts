@@ -29,7 +29,7 @@ import {
   notNullViolated,
   uniqueViolated,
 } from "./constraint-errors.js";
-import type { LockWaitPolicy, RowExpression, WritePorts } from "./ports.js";
+import type { RowExpression, WritePorts } from "./ports.js";
 import { constraintOf, isShared, keyPrefix } from "./unique-keys.js";
 
 /** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
@@ -329,13 +329,24 @@ export class TableWriter {
   }
 
   /**
-   * Locks the row that a statement found and is about to change. Null when it is gone or is to be skipped. Throws 40001 when it was changed
+   * Locks the row that a statement found and is about to change. Null when it is gone. Throws 40001 when it was changed
    * behind the transaction's snapshot.
    */
-  lock(rowKey: Uint8Array, strength: "update" | "noKeyUpdate", policy: LockWaitPolicy = "block"): StoredRow | null {
-    const { locks, snapshot } = this.#ports;
+  lock(rowKey: Uint8Array, strength: "update" | "noKeyUpdate"): StoredRow | null {
     const treeKey = this.#rowTreeKey(rowKey);
-    if (!locks.lock(tableTree.rows, treeKey, strength, policy, this.table)) return null;
+    this.#ports.locks.lock(tableTree.rows, treeKey, strength, "block", this.table);
+    return this.#locked(treeKey, rowKey);
+  }
+
+  /** The same of a row that may stay as it is: it has to be locked again before it is changed. */
+  hold(rowKey: Uint8Array, strength: "update" | "noKeyUpdate"): StoredRow | null {
+    const treeKey = this.#rowTreeKey(rowKey);
+    this.#ports.locks.hold(tableTree.rows, treeKey, strength, "block", this.table);
+    return this.#locked(treeKey, rowKey);
+  }
+
+  #locked(treeKey: Uint8Array, rowKey: Uint8Array): StoredRow | null {
+    const { snapshot } = this.#ports;
     const row = this.#find(treeKey, rowKey);
     if (snapshot < 0) return row;
     if (row === null) throw concurrentDelete();
@@ -369,18 +380,19 @@ export class TableWriter {
     const before = this.#place(old.values, old.key, indexes);
     const after = this.#place(values, rowKey, indexes);
     if (!keepsKey) {
-      locks.lock(tableTree.rows, treeKey, "update", "block", table);
       if (this.#find(treeKey, rowKey) !== null) {
+        locks.awaitWriters(tableTree.rows, treeKey);
         const primary = this.#primary;
         if (primary === null) throw new AssertionFailed("a primary key has its index");
         const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
         throw uniqueViolated(this.#ports, table, primary, keyValues);
       }
+      locks.lock(tableTree.rows, treeKey, "update", "block", table);
     }
     for (const each of after) {
       if (!each.mustBeUnique || before.some(({ key }) => isSame(key, each.key))) continue;
-      locks.lock(tableTree.index, each.key, "update", "block", table);
       if (this.#holder(each) !== null) throw uniqueViolated(this.#ports, table, each.index, each.values);
+      locks.lock(tableTree.index, each.key, "update", "block", table);
     }
     if (!keepsKey) overlay.set(tableTree.rows, oldTreeKey, null);
     this.#putRow(treeKey, values);

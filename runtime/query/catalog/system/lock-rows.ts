@@ -3,19 +3,19 @@
 import type { EvaluationContext } from "../../functions/context.js";
 import { int64 } from "../../types/bytes.js";
 import { xidOf } from "../../types/xid.js";
-import type { LockStrength } from "../../write/ports.js";
 import { type LockedThing, type LockFact, locksOf } from "../lock-facts.js";
 import type { SystemRow } from "./world.js";
 
-/** The mode of PostgreSQL's that excludes as much of what there is here. */
-const relationModes: Readonly<Record<LockStrength, string>> = {
-  keyShare: "RowShareLock",
-  share: "RowExclusiveLock",
-  noKeyUpdate: "ShareRowExclusiveLock",
-  update: "AccessExclusiveLock",
-};
-const advisoryModes: Readonly<Record<LockStrength, string>> = {
-  ...relationModes,
+/** What PostgreSQL calls them here. */
+const modeNames: Readonly<Record<LockFact["mode"], string>> = {
+  "ACCESS SHARE": "AccessShareLock",
+  "ROW SHARE": "RowShareLock",
+  "ROW EXCLUSIVE": "RowExclusiveLock",
+  "SHARE UPDATE EXCLUSIVE": "ShareUpdateExclusiveLock",
+  SHARE: "ShareLock",
+  "SHARE ROW EXCLUSIVE": "ShareRowExclusiveLock",
+  EXCLUSIVE: "ExclusiveLock",
+  "ACCESS EXCLUSIVE": "AccessExclusiveLock",
   share: "ShareLock",
   update: "ExclusiveLock",
 };
@@ -31,11 +31,11 @@ function advisoryPlace(key: string | readonly [number, number]): SystemRow {
 const placeOf = (thing: LockedThing): SystemRow =>
   thing.kind === "relation" ? { relation: thing.oid } : advisoryPlace(thing.key);
 
-const rowOf = ({ thing, strength }: LockFact, database: number): SystemRow => ({
+const rowOf = ({ thing, mode }: LockFact, database: number): SystemRow => ({
   locktype: thing.kind,
   database,
   ...placeOf(thing),
-  mode: (thing.kind === "relation" ? relationModes : advisoryModes)[strength],
+  mode: modeNames[mode],
 });
 
 export function* lockRows({ session, databaseOid }: EvaluationContext): Iterable<SystemRow> {

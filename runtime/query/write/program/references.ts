@@ -60,8 +60,8 @@ export function leadsSomewhere(
     const values = places.map((place) => row[place] ?? null);
     if (refersToNothing(constraint, values)) continue;
     const treeKey = values.includes(null) ? null : rows.find(state, tenant, values);
-    if (treeKey === null || !lock(tableTree.rows, treeKey, "keyShare", rows.parent)) return false;
-    if (!state.get(tableTree.rows, treeKey)) return false;
+    if (treeKey === null || !state.get(tableTree.rows, treeKey)) return false;
+    if (!lock(tableTree.rows, treeKey, "keyShare", rows.parent)) return false;
   }
   return true;
 }
