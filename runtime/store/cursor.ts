@@ -210,6 +210,22 @@ export class TreeCursor implements Cursor, PlaceInPage {
     return Math.max(1, this.#height);
   }
 
+  countsBeneath(level: number, place: number, counts: Int32Array): void {
+    assert(this.#valid && level > 0 && level < this.#height, "what is beneath a place is a page");
+    this.#fresh();
+    this.#refresh();
+    const { space } = this.#source;
+    let frame = this.#source.frameOf(this.#numbers[level]);
+    let at = place;
+    for (let below = level - 1; below >= 0; below--) {
+      const number = childOf(space.i32[chunkOf(frame)], baseOf(frame), at);
+      frame = this.#source.frameOf(number);
+      const count = countOf(space.i32[chunkOf(frame)], baseOf(frame));
+      counts[below] = count;
+      at = count >> 1;
+    }
+  }
+
   /** This cursor as a place in a page that never changes; null when the page may still change. */
   get place(): PlaceInPage | null {
     return this.#source.isPublished ? this : null;

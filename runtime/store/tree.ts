@@ -65,6 +65,14 @@ export interface Cursor extends ValueView {
    */
   path?(places: Int32Array, counts: Int32Array): number;
   /**
+   * How many places the pages have that lie beneath a place of the way here: of the page there, and of one in the midst of each page on the way down.
+   * A cursor with a `path` has it.
+   *
+   * @param level 1 and up: of the way's page of which `place` is one
+   * @param counts gets those of the levels below `level`
+   */
+  countsBeneath?(level: number, place: number, counts: Int32Array): void;
+  /**
    * In a tree of positions (table-trees.ts), among the entries of this page from this one on whose keys are below `high` (null: no end): to the
    * first that is true at a position, or cannot be told to be without being read. To the last of them when there is none. A cursor that cannot
    * do it has no such method, nor the next.
