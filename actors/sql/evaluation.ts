@@ -81,6 +81,7 @@ const dateStyleOf = remembered((text): DateStyle => {
 export interface SessionEffects {
   nextSequenceValue(sequence: number): Int64;
   transactionNumber(): number;
+  assignedTransactionNumber(): number | null;
   currentSequenceValue(sequence: number): Int64;
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
@@ -98,6 +99,7 @@ const notHere = (): never => {
 export const noEffects: SessionEffects = {
   nextSequenceValue: notHere,
   transactionNumber: notHere,
+  assignedTransactionNumber: notHere,
   currentSequenceValue: notHere,
   lastSequenceValue: notHere,
   setSequenceValue: notHere,
@@ -264,6 +266,7 @@ export class Evaluation {
       },
       nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
       transactionNumber: () => effects.transactionNumber(),
+      assignedTransactionNumber: () => effects.assignedTransactionNumber(),
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),
       lastSequenceValue: () => effects.lastSequenceValue(),
       setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),

@@ -31,6 +31,7 @@ const session: SessionPort = {
   notice: () => undefined,
   nextSequenceValue: nothingToChange,
   transactionNumber: nothingToChange,
+  assignedTransactionNumber: () => null,
   currentSequenceValue: nothingToChange,
   lastSequenceValue: nothingToChange,
   setSequenceValue: nothingToChange,

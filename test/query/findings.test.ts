@@ -256,7 +256,7 @@ test("a transaction that only reads draws no numbers and locks no rows, and rows
     const client = await connect();
     for (const sql of ["create table t (id int)", "create sequence s", "insert into t values (1)"])
       await client.rows(sql);
-    const at = String((await client.rows("select txid_current()"))[0]?.[0]);
+    const at = String((await client.rows("show kimberlite.position"))[0]?.[0]);
     const told = async (sql: string): Promise<string> => {
       const given = await client.query(sql);
       return given.kind === "failed" ? `${given.sqlState} ${given.message}` : given.rows.join();

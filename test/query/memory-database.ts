@@ -158,6 +158,7 @@ export class MemoryDatabase implements Catalog {
       notice: () => undefined,
       nextSequenceValue: () => 1,
       transactionNumber: () => 2 ** 31,
+      assignedTransactionNumber: () => null,
       currentSequenceValue: () => 1,
       lastSequenceValue: () => 1,
       setSequenceValue: () => undefined,

@@ -31,6 +31,7 @@ export function effectsOf(
       return value;
     },
     transactionNumber: () => transaction.tellNumber(sequences, state),
+    assignedTransactionNumber: () => (transaction.isNumbered ? transaction.tellNumber(sequences, state) : null),
     currentSequenceValue: (oid) => {
       const value = session.drawn(oid);
       if (value !== null) return value;

@@ -82,6 +82,11 @@ export class Transaction {
     return !this.overlay.isEmpty || this.sequences.size > 0 || this.notifications.length > 0;
   }
 
+  /** Whether it has a number in PostgreSQL's eyes: it has written, or was asked for its number. */
+  get isNumbered(): boolean {
+    return this.number !== 0 || !this.overlay.isEmpty || this.notifications.length > 0;
+  }
+
   /** Draws the number by which it is known from now on. Its rows keep it (facts-of.ts): what was told is true also when it is committed. */
   tellNumber(sequences: Sequences, state: TreeReader): number {
     if (this.number === 0) {

@@ -4,7 +4,7 @@ import { unreachable } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression } from "../syntax/ast-expression.js";
-import { collationNamed } from "../types/collations.js";
+import { collationNamed, unknownCollation } from "../types/collations.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
 import { recordType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
@@ -190,7 +190,5 @@ function bindCollate(
     throw new SqlError("42804", message, { position: positionOf(expression.location) });
   }
   if (collationNamed(expression.name) !== null) return bound;
-  throw new SqlError("42704", `collation "${expression.name.join(".")}" for encoding "UTF8" does not exist`, {
-    position: positionOf(expression.location),
-  });
+  throw unknownCollation(expression.name, positionOf(expression.location));
 }

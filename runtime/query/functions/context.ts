@@ -20,6 +20,8 @@ export interface SessionPort {
   nextSequenceValue(sequence: Oid): Int64;
   /** The number by which the transaction, which has written and has no position yet, is known from now on: `xmin` of what it writes. */
   transactionNumber(): number;
+  /** That number, of a transaction that has written or was asked for it before; null for another. */
+  assignedTransactionNumber(): number | null;
   /** Last value this session was given; 55000 when none was. */
   currentSequenceValue(sequence: Oid): Int64;
   lastSequenceValue(): Int64;
@@ -61,7 +63,7 @@ export interface EvaluationContext extends TextContext {
   readonly database: string;
   readonly databaseOid: Oid;
   readonly backendPid: number;
-  /** The position of the state that is read: `txid_current()` and snapshots are told by it. */
+  /** The position of the state that is read: places in the log are told by it. */
   readonly position: number;
   readonly applicationStartTime: Int64;
   readonly query: string;

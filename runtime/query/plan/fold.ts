@@ -188,7 +188,6 @@ export class ConstantFolder {
     const value = known(expression.subject);
     if (value === undefined) return expression;
     if (value === null) return constant(null, type, location);
-    if (cast.kind === "none") return constant(value, type, location);
     if (cast.volatility !== "immutable") return expression;
     return this.#computed(expression, () => cast.convert(value, this.#context));
   }

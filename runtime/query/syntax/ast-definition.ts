@@ -75,6 +75,8 @@ export interface ColumnSyntax extends Located {
   readonly name: string;
   readonly type: TypeName;
   readonly collation: readonly string[] | null;
+  /** Where COLLATE stands; -1 without one. */
+  readonly collationLocation: number;
   readonly constraints: readonly ConstraintSyntax[];
 }
 

@@ -59,6 +59,7 @@ export function convertColumnDefinition(fields: Fields, conversion: Conversion):
     name: textOf(fields, "colname"),
     type: convertTypeName(fields["typeName"], conversion),
     collation: collation === null ? null : stringsOf(collation, "collname"),
+    collationLocation: collation === null ? -1 : conversion.at(collation),
     constraints,
     location: conversion.at(fields),
   };

@@ -1,5 +1,6 @@
 /** Collations. Each orders texts by their code points; which one was asked for is kept and shown all the same. */
 import { assert } from "../../types/assert.js";
+import { SqlError } from "../error.js";
 import type { Oid } from "./sql-type.js";
 
 export interface Collation {
@@ -25,6 +26,9 @@ export function collationNamed(name: readonly string[]): Collation | null {
   const schema = name.length > 1 ? name.at(-2) : "pg_catalog";
   return schema === "pg_catalog" ? (collations.find((each) => each.name === name.at(-1)) ?? null) : null;
 }
+
+export const unknownCollation = (name: readonly string[], position?: number): SqlError =>
+  new SqlError("42704", `collation "${name.join(".")}" for encoding "UTF8" does not exist`, { position });
 
 /** Of one that a definition keeps. */
 export const collationName = (oid: Oid): string => {

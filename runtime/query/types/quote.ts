@@ -27,13 +27,13 @@ export function quoteLiteral(text: string): string {
   return text.includes("\\") ? `E${quoted}` : quoted;
 }
 
-/** The parts of a possibly qualified name, as the grammar would read them. Throws 42602. */
+/** The parts of a possibly qualified name: what is not quoted may hold anything but spaces and dots. Throws 42602. */
 export function readQualifiedName(text: string): string[] {
   const names: string[] = [];
   let rest = trimSpaces(text);
   for (;;) {
-    const quoted = /^"((?:[^"]|"")+)"[ \t-\r]*/u.exec(rest);
-    const plain = /^[a-z_\u0080-\u{10ffff}][a-z0-9_$\u0080-\u{10ffff}]*[ \t-\r]*/iu.exec(rest);
+    const quoted = /^"((?:[^"]|"")*)"[ \t-\r]*/u.exec(rest);
+    const plain = /^[^". \t-\r][^. \t-\r]*[ \t-\r]*/u.exec(rest);
     const match = quoted ?? plain;
     if (match === null) throw new SqlError("42602", "invalid name syntax");
     names.push(quoted === null ? lowerAscii(trimSpaces(match[0])) : (quoted[1] ?? "").replaceAll('""', '"'));

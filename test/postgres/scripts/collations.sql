@@ -60,3 +60,19 @@ select a, i, n from t order by a;
 drop table t, copied, chosen;
 drop type pair;
 drop domain subcode, code, plain;
+
+-- One that there is not.
+create table cu (a text collate nope);
+create table cu2 (a text);
+alter table cu2 add b text collate nope;
+alter table cu2 alter a type text collate nope;
+create domain dd as text collate nope;
+create type ct as (a text collate nope);
+create type ct as (a text);
+alter type ct alter attribute a type text collate nope;
+alter type ct add attribute b text collate nope;
+create index on cu2 (a collate nope);
+create index on cu2 ((a || 'x') collate nope);
+create table cu3 as select 'x' collate nope;
+drop type ct;
+drop table cu2;

@@ -117,9 +117,10 @@ const session = strictly({
   "current_setting(text)": (name, context) => currentSetting(name, false, context),
   "current_setting(text,bool)": (name, isMissingFine, context) => currentSetting(name, isMissingFine, context),
   "pg_backend_pid()": (context) => context.backendPid,
-  "txid_current()": (context) => Math.max(0, context.position),
-  "txid_current_if_assigned()": () => null,
-  "pg_current_xact_id()": (context) => Math.max(0, context.position),
+  "txid_current()": (context) => context.session.transactionNumber(),
+  "txid_current_if_assigned()": (context) => context.session.assignedTransactionNumber(),
+  "pg_current_xact_id()": (context) => context.session.transactionNumber(),
+  "pg_current_xact_id_if_assigned()": (context) => context.session.assignedTransactionNumber(),
   // Numbers of transactions are positions, which do not come round again: what is old is only how long ago it was.
   "age(xid)": (xid, context) => ageOf(xid, context),
   "mxid_age(xid)": (xid, context) => ageOf(xid, context),

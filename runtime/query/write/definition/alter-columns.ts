@@ -87,7 +87,7 @@ export function setType(
   const position = placeOf(location);
   const column = alteration.column(name, position);
   const type = columnTypeOf(syntax, name, ports);
-  expectCollation(collation, position);
+  expectCollation(collation);
   expectCollatable(collation, type, position);
   if (column.identity !== null) expectIdentityType(type);
   if (column.generated !== null && using !== null) {

@@ -7,7 +7,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { RelationName } from "../../syntax/ast-query.js";
-import { collationNamed } from "../../types/collations.js";
+import { collationNamed, unknownCollation } from "../../types/collations.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
@@ -32,10 +32,9 @@ export const emptyColumn = {
   missingValue: null,
 } as const;
 
-/** Throws 0A000 for a collation that there is not. */
+/** Throws 42704 for a collation that there is not. */
 export function expectCollation(collation: ColumnSyntax["collation"], position?: number): void {
-  if (collation !== null && collationNamed(collation) === null)
-    throw notSupported(`collation "${collation.join(".")}"`, position);
+  if (collation !== null && collationNamed(collation) === null) throw unknownCollation(collation, position);
 }
 
 /** Throws 42804 for a collation of a type that has none. */
@@ -109,7 +108,7 @@ export class ColumnMaker {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position });
     }
     expectColumns(parts.columns.length + 1, position);
-    expectCollation(syntax.collation, position);
+    expectCollation(syntax.collation, placeOf(syntax.collationLocation));
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
     const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);

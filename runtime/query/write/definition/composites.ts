@@ -151,7 +151,7 @@ export function changeAttributes(
       }
       case "setType": {
         const found = numbered(action.name);
-        expectCollation(action.collation, placeOf(action.location));
+        expectCollation(action.collation);
         const type = attributeType(action.name, action.type, ports);
         expectCollatable(action.collation, type, placeOf(action.location));
         const { dimensions: _dimensions, collation: _collation, ...others } = found;
@@ -163,7 +163,7 @@ export function changeAttributes(
       case "add": {
         const { attribute } = action;
         expectNew(composite, attributes, attribute.name);
-        expectCollation(attribute.collation, placeOf(attribute.location));
+        expectCollation(attribute.collation, placeOf(attribute.collationLocation));
         const made = attributeOf(attribute, Math.max(nextNumber(before), nextNumber(attributes)), ports);
         expectCollatable(attribute.collation, made.type, placeOf(attribute.location));
         expectNotWithin(composite, made.type, ports);

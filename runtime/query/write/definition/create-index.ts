@@ -9,7 +9,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { namesIn } from "../../syntax/names-read.js";
-import { collationNamed } from "../../types/collations.js";
+import { collationNamed, unknownCollation } from "../../types/collations.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
@@ -65,8 +65,7 @@ function keyOf(
   const syntax = withoutCollate(written);
   if (syntax.column !== null) expectNoSystemColumn(syntax.column);
   const collation = syntax.collation === null ? null : collationNamed(syntax.collation);
-  if (syntax.collation !== null && collation === null)
-    throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
+  if (syntax.collation !== null && collation === null) throw unknownCollation(syntax.collation);
   const { isDescending } = syntax;
   const order = {
     isDescending,

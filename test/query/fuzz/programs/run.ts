@@ -91,7 +91,7 @@ export async function compareProgram(
     if (isHere) void client.query(memory === null ? "reset kimberlite.query_memory" : tight(memory));
     const answers = steps.map((step, index) => {
       const answer = sent(client, step);
-      if (isHere && step.isKept === true) kept.push({ index, position: client.query("select txid_current()") });
+      if (isHere && step.isKept === true) kept.push({ index, position: client.query("show kimberlite.position") });
       return answer;
     });
     const all = await Promise.all(answers);
