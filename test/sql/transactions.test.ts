@@ -603,6 +603,52 @@ test("a row that refers to one that another transaction has inserted does not wa
   t.is(tagOf(b.run("INSERT INTO child VALUES (9)")), "INSERT 0 1");
 });
 
+test("a table is locked by those who write others, where foreign keys lead there or follow from there", (t) => {
+  for (const [onDelete, mode, text] of [
+    ["CASCADE", "SHARE", "DELETE FROM t WHERE id = 2"],
+    ["CASCADE", "SHARE", "DELETE FROM t"],
+    ["SET NULL", "SHARE", "DELETE FROM t WHERE id = 2"],
+    ["NO ACTION", "EXCLUSIVE", "DELETE FROM t WHERE id = 2"],
+  ] as const) {
+    const { a, b } = rig();
+    a.rows(`CREATE TABLE child (id int PRIMARY KEY, t int REFERENCES t ON DELETE ${onDelete})`);
+    for (const [locked, statement, its] of [
+      ["child", text, mode],
+      ["t", "INSERT INTO child VALUES (5, 3)", "EXCLUSIVE"],
+      ["t", "INSERT INTO child SELECT g, 3 FROM generate_series(10, 40) g", "EXCLUSIVE"],
+    ] as const) {
+      a.begin();
+      a.run(`LOCK TABLE ${locked} IN ${its} MODE`);
+      b.begin();
+      t.is(b.run(statement).kind, "waits", `${statement}, ${onDelete}`);
+      a.commit();
+      t.is(b.late()?.kind, "rows");
+      b.rollback();
+      a.begin();
+      a.run(`LOCK TABLE ${locked} IN ${its === "SHARE" ? "ROW EXCLUSIVE" : "SHARE"} MODE`);
+      t.is(b.run(statement).kind, "rows", `${statement}, ${onDelete}`);
+      a.rollback();
+      b.rows("DELETE FROM child");
+      b.rows("INSERT INTO t VALUES (1, 0, 'a'), (2, 0, 'b'), (3, 0, 'c') ON CONFLICT DO NOTHING");
+    }
+  }
+});
+
+test("a key that is unique by the end of a statement, or of its transaction, waits for who has removed the row that had it", (t) => {
+  for (const timing of ["IMMEDIATE", "DEFERRED"]) {
+    const { a, b } = rig();
+    a.rows(`CREATE TABLE d (id int PRIMARY KEY, u int UNIQUE DEFERRABLE INITIALLY ${timing})`);
+    a.rows("INSERT INTO d VALUES (1, 1)");
+    a.begin();
+    a.rows("SELECT FROM d WHERE id = 1 FOR UPDATE");
+    t.is(stateOf(b.run("INSERT INTO d VALUES (2, 1)")), "23505", timing);
+    a.rows("DELETE FROM d WHERE id = 1");
+    t.is(b.run("INSERT INTO d VALUES (2, 1)").kind, "waits", timing);
+    a.commit();
+    t.is(tagOf(b.late()), "INSERT 0 1");
+  }
+});
+
 test("transactions share a table IN SHARE MODE, and it is handed to those who wait so together", (t) => {
   const { a, b, c } = rig();
   a.begin();

@@ -79,7 +79,7 @@ export class RowLoad implements LoadTarget {
           this.put(space, objectOf(key), key, value.subarray(fromBytes));
         },
       },
-      locks: { lock: () => true, hold: () => true, awaitWriters: () => undefined },
+      locks: { lock: () => true, hold: () => true, lockTable: () => undefined, awaitWriters: () => undefined },
     };
   }
 

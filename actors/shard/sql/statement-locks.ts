@@ -8,6 +8,7 @@ import type { LockStrength, LockWaitPolicy, RowLocks } from "../../../runtime/qu
 import { type LockMode, modeFacts, writers } from "./lock-modes.js";
 import type { LockedKeys, LockOwner, LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
+import { lockingRows, tableLockName, writing } from "./table-locks.js";
 
 /** First letter of a lock's name: what kind of thing it is. Trees are letters of their own. */
 const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
@@ -22,7 +23,7 @@ export function thingOfLock(name: string): LockedThing | null {
   return { kind: "advisory", key: second === undefined ? first : [Number(first), Number(second)] };
 }
 
-/** Of those who write what they lock. Who refers to a row does not write it. */
+/** Of those who write what they lock, or refer to it, which is no writing. */
 const writingIn: Readonly<Record<LockStrength, LockMode>> = {
   keyShare: "keyShare",
   share: "share",
@@ -32,16 +33,29 @@ const writingIn: Readonly<Record<LockStrength, LockMode>> = {
 
 export class StatementLocks implements RowLocks {
   readonly #locks: LockTable;
+  readonly #tenant: number;
   readonly #owner: LockOwner | null;
+  /** The table that was referred to last, which is locked. */
+  #referredTo = -1;
 
   /** @param owner null: the statement is a transaction of its own, over before anybody else is decided */
-  constructor(locks: LockTable, owner: LockOwner | null) {
+  constructor(locks: LockTable, tenant: number, owner: LockOwner | null) {
     this.#locks = locks;
+    this.#tenant = tenant;
     this.#owner = owner;
   }
 
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
+    if (strength === "keyShare" && table.oid !== this.#referredTo) {
+      if (policy !== "block" && !this.isFree(tableLockName(this.#tenant, table.oid), lockingRows)) return false;
+      this.lockTable(table, false);
+      this.#referredTo = table.oid;
+    }
     return this.#lock(tree, key, writingIn[strength], policy, table);
+  }
+
+  lockTable({ oid }: TableDefinition, isWritten: boolean): void {
+    this.lockWhole(tableLockName(this.#tenant, oid), isWritten ? writing : lockingRows);
   }
 
   hold(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {

@@ -191,7 +191,7 @@ class Work {
       reader,
       overlay: takenBy(overlay, host.limits.itemBytes),
       // Nobody comes between: the commit is decided in one go.
-      locks: { lock: () => true, hold: () => true, awaitWriters: () => undefined },
+      locks: { lock: () => true, hold: () => true, lockTable: () => undefined, awaitWriters: () => undefined },
       timing: immediate,
       source: this.after,
       snapshot: -1,

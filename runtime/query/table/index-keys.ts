@@ -8,6 +8,8 @@
  *
  * The digest is the row key's SHA-256. So what must be unique is unique in the tree, and what need not be (where NULLs are all different), or not yet, is told apart by the row.
  */
+import { fromBytes } from "../../store/table-trees.js";
+import type { ValueView } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import type { Datum } from "../types/datum.js";
@@ -94,6 +96,19 @@ export function indexEntryView(index: IndexDefinition, values: readonly Datum[],
   const item = codec.encode(values, rowKey);
   const content = codec.isTailWhole ? contentByItem(rowKey.length) : contentWith(rowKey);
   return { item, content, mustBeUnique: false };
+}
+
+/** The row key that a stored entry leads to. @param item its key in the tree @param value what stands there, behind a position */
+export function rowKeyOfEntry(
+  item: Uint8Array,
+  itemLength: number,
+  { valueBytes, valueStart, valueLength }: ValueView,
+): Uint8Array {
+  const from = valueStart + fromBytes;
+  if (valueBytes[from] === indexContent.rowKeyInContent) return valueBytes.subarray(from + 1, valueStart + valueLength);
+  const length = (valueBytes[from + 1] ?? 0) + (valueBytes[from + 2] ?? 0) * 256;
+  assert(length <= itemLength, "a row key ends its entry's item");
+  return item.subarray(itemLength - length, itemLength);
 }
 
 /** What tells the row key that the item does not. */

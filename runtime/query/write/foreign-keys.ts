@@ -121,6 +121,7 @@ export class ForeignKeys {
       }
       case "referenced":
         if (constraint?.kind !== "foreignKey" || this.#isThere(holder, table, constraint, check.values)) return;
+        this.#ports.locks.lockTable(holder, false);
         if (new ReferringRows(this.#ports, holder, table, constraint).find(check.values).length === 0) return;
         throw stillReferenced(this.#ports, table, constraint, holder, check.values);
       case "reference": {
@@ -188,6 +189,7 @@ export class ForeignKeys {
       if (this.#isBack(each)) continue;
       let rows = referring.get(constraint.oid);
       if (rows === undefined) {
+        this.#ports.locks.lockTable(child, false);
         rows = new ReferringRows(this.#ports, child, parent, constraint);
         rows.expect(asked.get(constraint.oid) ?? 0);
         referring.set(constraint.oid, rows);
@@ -201,6 +203,7 @@ export class ForeignKeys {
     const [first] = gone;
     assert(first !== undefined, "keys of a constraint are some");
     const { child, parent, constraint } = first;
+    this.#ports.locks.lockTable(child, true);
     const rows = new ReferringRows(this.#ports, child, parent, constraint);
     rows.expect(gone.length);
     const found = gone.flatMap((each, at) => {
@@ -228,7 +231,8 @@ export class ForeignKeys {
   #check({ child, constraint, values }: Reference): void {
     if (values.includes(null)) throw keyMixed(this.#ports, child, constraint);
     const parent = this.#tableOf(constraint.referencedTable);
-    const { tenant, reader } = this.#ports;
+    const { tenant, reader, locks } = this.#ports;
+    locks.lockTable(parent, false);
     const treeKey = this.#referencedBy(child, parent, constraint).find(reader, tenant, values);
     if (treeKey !== null && this.#holds(parent, treeKey, true)) return;
     throw parentMissing(this.#ports, child, constraint, parent, values);
@@ -270,6 +274,7 @@ export class ForeignKeys {
     const action = now === null ? constraint.onDelete : constraint.onUpdate;
     assert(action !== "noAction" && action !== "restrict", "what is refused has no rows that follow");
     if (this.#isBack(gone)) return;
+    this.#ports.locks.lockTable(child, true);
     const writer = this.writer(child);
     for (const key of new ReferringRows(this.#ports, child, parent, constraint).find(values)) {
       const row = writer.lock(key, "update");

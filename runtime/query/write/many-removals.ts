@@ -113,7 +113,8 @@ export class ManyRemovals {
 
   #follow(referring: Referring, target: ChangeTarget): void {
     const { parent, child, constraint } = referring;
-    const { tenant, check } = this.#ports;
+    const { tenant, check, locks } = this.#ports;
+    locks.lockTable(child, constraint.onDelete === "cascade");
     // As many as there are now: a row that goes with them may be one that others of its own table refer to.
     const gone = referring.gone.splice(0);
     const rows = new ReferringRows(this.#ports, child, parent, constraint);

@@ -29,6 +29,8 @@ export interface RowLocks {
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean;
   /** Locks a row that is not written for that: whoever finds it by its key does not wait. */
   hold(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean;
+  /** A table that is read or written for a foreign key's sake, as one whose rows are locked, or changed. Throws what has to be waited for. */
+  lockTable(table: TableDefinition, isWritten: boolean): void;
   /** Waits for those who have written a row, or are about to, and locks nothing. */
   awaitWriters(tree: number, key: Uint8Array): void;
 }

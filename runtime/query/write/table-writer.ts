@@ -30,7 +30,7 @@ import {
   uniqueViolated,
 } from "./constraint-errors.js";
 import type { RowExpression, WritePorts } from "./ports.js";
-import { constraintOf, isShared, keyPrefix } from "./unique-keys.js";
+import { constraintOf, expectUnshared, isShared, keyPrefix } from "./unique-keys.js";
 
 /** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
 export const rowBytesMax: number = 1023 * 1024;
@@ -301,10 +301,10 @@ export class TableWriter {
    */
   settle(ports: WritePorts = this.#ports): void {
     for (const { index, values } of this.#shareable.splice(0)) {
-      if (!isShared(ports, index, values)) continue;
       const constraint = constraintOf(this.table, index);
-      if (!ports.timing.isDeferred(constraint)) throw uniqueViolated(ports, this.table, index, values);
-      ports.timing.defer({ kind: "unique", table: this.table.oid, constraint: constraint.oid, values });
+      if (!ports.timing.isDeferred(constraint)) expectUnshared(ports, this.table, index, values);
+      else if (isShared(ports, this.table, index, values))
+        ports.timing.defer({ kind: "unique", table: this.table.oid, constraint: constraint.oid, values });
     }
   }
 

@@ -5,7 +5,7 @@
 import { TableKey, tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { indexCodecOf } from "../table/index-keys.js";
+import { indexCodecOf, rowKeyOfEntry } from "../table/index-keys.js";
 import { KeyBuffer } from "../table/key-buffer.js";
 import type { Datum } from "../types/datum.js";
 import { uniqueViolated } from "./constraint-errors.js";
@@ -17,28 +17,44 @@ export function keyPrefix(tenant: number, index: IndexDefinition, values: readon
   return new TableKey().item(tenant, index.storage, indexCodecOf(index).encode(values)).slice();
 }
 
-/** Whether more than one row has a key. */
-export function isShared({ tenant, reader }: WritePorts, index: IndexDefinition, values: readonly Datum[]): boolean {
+/** Keys in the trees of rows that have a key of an index: all of them, or as many as tell that there are several. */
+function rowsWith(
+  { tenant, reader }: WritePorts,
+  table: TableDefinition,
+  index: IndexDefinition,
+  values: readonly Datum[],
+): readonly Uint8Array[] {
   const prefix = keyPrefix(tenant, index, values);
   const cursor = reader.cursor(tableTree.index);
   const key = new KeyBuffer();
-  let rows = 0;
-  for (let isThere = cursor.seek(prefix); isThere && rows < 2; isThere = cursor.next()) {
+  const rows: Uint8Array[] = [];
+  for (let isThere = cursor.seek(prefix); isThere && rows.length < 2; isThere = cursor.next()) {
     key.take(cursor);
     if (key.length < prefix.length || prefix.some((byte, at) => key.bytes[at] !== byte)) break;
-    rows += 1;
+    rows.push(new TableKey().item(tenant, table.storage, rowKeyOfEntry(key.bytes, key.length, cursor)).slice());
   }
-  return rows > 1;
+  return rows;
 }
 
-/** Throws 23505 when more than one row has a key. */
+/** Whether more than one row has a key. */
+export const isShared = (
+  ports: WritePorts,
+  table: TableDefinition,
+  index: IndexDefinition,
+  values: readonly Datum[],
+): boolean => rowsWith(ports, table, index, values).length > 1;
+
+/** Throws 23505 when more than one row has a key, after those who have written these and may yet take it back, or remove them. */
 export function expectUnshared(
   ports: WritePorts,
   table: TableDefinition,
   index: IndexDefinition,
   values: readonly Datum[],
 ): void {
-  if (isShared(ports, index, values)) throw uniqueViolated(ports, table, index, values);
+  const rows = rowsWith(ports, table, index, values);
+  if (rows.length < 2) return;
+  for (const treeKey of rows) ports.locks.awaitWriters(tableTree.rows, treeKey);
+  throw uniqueViolated(ports, table, index, values);
 }
 
 /** The constraint that an index is made for. */

@@ -124,6 +124,17 @@ const ofTransactions: readonly Writer[] = [
   (r) => `RELEASE a${r.next(2)}`,
 ];
 
+/** Those that keep out no reader, who waits nowhere here. */
+const tableModes = [
+  "ACCESS SHARE",
+  "ROW SHARE",
+  "ROW EXCLUSIVE",
+  "SHARE UPDATE EXCLUSIVE",
+  "SHARE",
+  "SHARE ROW EXCLUSIVE",
+  "EXCLUSIVE",
+];
+
 const ofLocks: readonly Writer[] = [
   (r) =>
     `SELECT * FROM shared WHERE id ${r.pick(["= 1", "= 2", "< 4"])} ORDER BY id FOR ${r.pick(["UPDATE", "SHARE", "NO KEY UPDATE", "KEY SHARE"])} ${r.pick(["NOWAIT", "SKIP LOCKED"])}`,
@@ -131,7 +142,7 @@ const ofLocks: readonly Writer[] = [
   (r) => `UPDATE shared SET v = 'l' WHERE id = ${id(r)}`,
   (r) => `DELETE FROM shared WHERE id = ${id(r)} RETURNING v`,
   (r) => `INSERT INTO shared (id, v) VALUES (${id(r)}, 'i') ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id`,
-  () => "LOCK TABLE shared IN SHARE MODE NOWAIT",
+  (r) => `LOCK TABLE ${r.pick(["shared", "refers"])} IN ${r.pick(tableModes)} MODE ${r.pick(["", "NOWAIT"])}`,
   () => "BEGIN ISOLATION LEVEL REPEATABLE READ",
   () => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
   () => "SELECT * FROM shared ORDER BY id",
