@@ -6,10 +6,20 @@ import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
-import { inputsOf } from "../../runtime/query/plan/walk.js";
+import { expressionsOfNode, inputsOf, visitExpression } from "../../runtime/query/plan/walk.js";
 
 /** Ends their text, which nobody sees. */
 export const variedMark = " /* constants as parameters */";
+
+/** Plans of subqueries in a node's expressions. */
+function subplansIn(node: PlanNode): readonly PlanNode[] {
+  const found: PlanNode[] = [];
+  for (const expression of expressionsOfNode(node))
+    visitExpression(expression, (part) => {
+      if (part.kind === "subquery") found.push(part.subplan.plan);
+    });
+  return found;
+}
 
 /** Throws 0A000. */
 export function expectNoPartialIndex(text: string, { body }: BoundStatement, catalog: Catalog): void {
@@ -18,6 +28,6 @@ export function expectNoPartialIndex(text: string, { body }: BoundStatement, cat
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (node.kind === "scan" && catalog.indexesOf(node.table).some(({ predicate }) => predicate !== null))
       throw new SqlError("0A000", "a partial index may serve a constant of this statement");
-    waiting.push(...inputsOf(node));
+    waiting.push(...inputsOf(node), ...subplansIn(node));
   }
 }

@@ -1,15 +1,21 @@
 /**
  * Which constants of a statement a parameter could stand for without changing what it means: values that are stored, and what columns are
- * compared with. All others stay as they are: what is sorted and grouped by, limits, patterns (whose beginning an index may serve), what an
- * index's expression may have within, arguments of functions.
+ * compared with, in queries within as well. All others stay as they are: what is sorted and grouped by, limits, patterns (whose beginning an
+ * index may serve), what an index's expression may have within, arguments of functions.
  */
 import type { Statement } from "../../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../../runtime/query/syntax/ast-expression.js";
 import type { Assignment, Insert } from "../../../runtime/query/syntax/ast-modify.js";
+import type { FromItem, Query } from "../../../runtime/query/syntax/ast-query.js";
 
-/** Bytes of the statement's text where such constants begin. */
-export function variedPlaces(statement: Statement): ReadonlySet<number> {
-  const places = new Set<number>();
+/** What a parameter stands for: a value, or a term of a sum that bounds a column, which must be too short to have none. */
+export type VariedRole = "value" | "term";
+
+/** Where such constants begin, in bytes of the statement's text. */
+export type VariedPlaces = Map<number, VariedRole>;
+
+export function variedPlaces(statement: Statement): VariedPlaces {
+  const places: VariedPlaces = new Map();
   switch (statement.kind) {
     case "insert":
       addInserted(statement, places);
@@ -19,8 +25,11 @@ export function variedPlaces(statement: Statement): ReadonlySet<number> {
       addCompared(statement.where, places);
       break;
     case "delete":
-    case "select":
       addCompared(statement.where, places);
+      break;
+    case "select":
+    case "setOperation":
+      addQuery(statement, places);
       break;
     default:
       break;
@@ -28,12 +37,40 @@ export function variedPlaces(statement: Statement): ReadonlySet<number> {
   return places;
 }
 
+/** Conditions of a query and of those within it. */
+function addQuery(root: Query, places: VariedPlaces): void {
+  const waiting: (Query | FromItem)[] = [root];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    switch (one.kind) {
+      case "select":
+        addCompared(one.where, places);
+        waiting.push(...one.from);
+        break;
+      case "setOperation":
+        waiting.push(one.left, one.right);
+        break;
+      case "join":
+        addCompared(one.condition, places);
+        waiting.push(one.left, one.right);
+        break;
+      case "subqueryReference":
+        waiting.push(one.query);
+        break;
+      default:
+        break;
+    }
+    if (!("with" in one)) continue;
+    for (const { statement } of one.with?.tables ?? [])
+      if (statement.kind === "select" || statement.kind === "setOperation") waiting.push(statement);
+  }
+}
+
 /** What ON CONFLICT assigns stays: it may be wrong without ever being assigned, and is told so then. */
-function addInserted({ source }: Insert, places: Set<number>): void {
+function addInserted({ source }: Insert, places: VariedPlaces): void {
   if (source?.kind === "values") for (const row of source.rows) for (const item of row) addStored(item, places);
 }
 
-function addAssigned(assignments: readonly Assignment[], places: Set<number>): void {
+function addAssigned(assignments: readonly Assignment[], places: VariedPlaces): void {
   for (const { value, steps } of assignments)
     if (value.kind !== "rowField" && steps.length === 0) addStored(value, places);
 }
@@ -41,15 +78,15 @@ function addAssigned(assignments: readonly Assignment[], places: Set<number>): v
 const arithmetic: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%"]);
 
 /** A value, or numbers that are reckoned with. */
-function addStored(value: Expression, places: Set<number>): void {
+function addStored(value: Expression, places: VariedPlaces): void {
   if (value.kind !== "operator") return addConstant(value, places);
   for (const side of [value.left, value.right])
-    if (arithmetic.has(value.name) && side !== null && isNumber(side)) places.add(side.location);
+    if (arithmetic.has(value.name) && side !== null && isNumber(side)) places.set(side.location, "value");
 }
 
 const comparisons: ReadonlySet<string> = new Set(["=", "<>", "!=", "<", "<=", ">", ">="]);
 
-function addCompared(root: Expression | null, places: Set<number>): void {
+function addCompared(root: Expression | null, places: VariedPlaces): void {
   const waiting: Expression[] = root === null ? [] : [root];
   for (let term = waiting.pop(); term !== undefined; term = waiting.pop()) {
     switch (term.kind) {
@@ -62,16 +99,19 @@ function addCompared(root: Expression | null, places: Set<number>): void {
         break;
       case "operator":
         if (!comparisons.has(term.name) || term.left === null) break;
-        if (isOfColumn(term.left)) addConstant(term.right, places);
-        else if (isOfColumn(term.right)) addConstant(term.left, places);
+        if (isOfColumn(term.left)) addBound(term.right, places);
+        else if (isOfColumn(term.right)) addBound(term.left, places);
         break;
       case "inList":
         if (isOfColumn(term.subject)) for (const item of term.items) addConstant(item, places);
         break;
       case "between":
         if (!isOfColumn(term.subject)) break;
-        addConstant(term.low, places);
-        addConstant(term.high, places);
+        addBound(term.low, places);
+        addBound(term.high, places);
+        break;
+      case "subquery":
+        addQuery(term.query, places);
         break;
       case "quantified":
         if (isOfColumn(term.left) && comparisons.has(term.name) && term.right.kind === "array")
@@ -83,14 +123,23 @@ function addCompared(root: Expression | null, places: Set<number>): void {
   }
 }
 
+/** What a column is compared with: a constant, a sum of whole numbers, a query. */
+function addBound(value: Expression, places: VariedPlaces): void {
+  if (value.kind === "subquery") addQuery(value.query, places);
+  if (value.kind !== "operator" || (value.name !== "+" && value.name !== "-")) return addConstant(value, places);
+  const { left, right } = value;
+  if (left?.kind !== "integerLiteral" || right.kind !== "integerLiteral") return;
+  places.set(left.location, "term").set(right.location, "term");
+}
+
 const isOfColumn = ({ kind }: Expression): boolean => kind === "columnName";
 
 const isNumber = ({ kind }: Expression): boolean => kind === "integerLiteral" || kind === "numberLiteral";
 
 /** A constant, or a text that is cast to a type without modifiers, of which a parameter is then. */
-function addConstant(value: Expression, places: Set<number>): void {
-  if (isNumber(value) || value.kind === "stringLiteral") places.add(value.location);
+function addConstant(value: Expression, places: VariedPlaces): void {
+  if (isNumber(value) || value.kind === "stringLiteral") places.set(value.location, "value");
   if (value.kind !== "cast" || value.subject.kind !== "stringLiteral") return;
   const { modifiers, arrayDimensions, isSetOf } = value.type;
-  if (modifiers.length === 0 && arrayDimensions === 0 && !isSetOf) places.add(value.subject.location);
+  if (modifiers.length === 0 && arrayDimensions === 0 && !isSetOf) places.set(value.subject.location, "value");
 }

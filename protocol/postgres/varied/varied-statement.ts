@@ -5,18 +5,20 @@
 import type { WireValue } from "../../../actors/messages/sql.js";
 import { variedMark } from "../../../actors/sql/varied-constants.js";
 import type { Statement } from "../../../runtime/query/syntax/ast.js";
-import type { Oid } from "../../../runtime/query/types/sql-type.js";
+import { type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SourcePlace } from "../reports.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import type { TextConstant, TextStatement } from "./constants-of-text.js";
 import { isSurelyRead } from "./surely-read.js";
-import { variedPlaces } from "./varied-places.js";
+import { type VariedRole, variedPlaces } from "./varied-places.js";
 
 export interface VariedStatement {
   readonly statement: CachedStatement;
   /** Of the text's constants, which are parameters, in order. */
   readonly varied: readonly number[];
+  /** Those of them that are terms of a sum, which is then surely one. */
+  readonly terms: ReadonlySet<number>;
   /** As they are given: of numbers what they are, 0 of texts. */
   readonly parameterTypes: readonly Oid[];
   /** What texts have to be readable as. */
@@ -27,15 +29,22 @@ export interface VariedStatement {
 
 const encoder = new TextEncoder();
 
+/** Characters of whole numbers of which any two have a sum that is a whole number of four bytes. */
+const termCharactersMax = 9;
+
+const isShortTerm = ({ type, value }: TextConstant): boolean =>
+  type === typeOid.int4 && value.length <= termCharactersMax;
+
 /** Values for a statement's parameters; null where one may have an error that tells its place. */
 export function valuesFor(
-  { varied, readAs }: VariedStatement,
+  { varied, readAs, terms }: VariedStatement,
   constants: readonly TextConstant[],
 ): readonly WireValue[] | null {
   const values: WireValue[] = [];
   for (const [at, index] of varied.entries()) {
     const constant = constants[index];
     if (constant === undefined) return null;
+    if (terms.has(index) && !isShortTerm(constant)) return null;
     if (constant.type === 0 && !isSurelyRead(constant.value, readAs[at] ?? 0)) return null;
     values.push({ format: 0, bytes: encoder.encode(constant.value) });
   }
@@ -48,11 +57,23 @@ export function variedIn(
   written: CachedStatement,
   begins: number,
 ): readonly number[] {
+  const roles = rolesOf(text, constants, written, begins);
+  const areTermsShort = constants.every((constant, index) => roles[index] !== "term" || isShortTerm(constant));
+  return [...constants.keys()].filter(
+    (index) => roles[index] === "value" || (roles[index] === "term" && areTermsShort),
+  );
+}
+
+function rolesOf(
+  text: string,
+  constants: readonly TextConstant[],
+  written: CachedStatement,
+  begins: number,
+): readonly (VariedRole | undefined)[] {
   const places = variedPlaces(written.statement);
-  if (places.size === 0) return [];
   const bytes = bytesCounter(text);
   const offset = written.offset - begins;
-  return [...constants.keys()].filter((index) => places.has(bytes(constants[index]?.start ?? 0) - offset));
+  return constants.map(({ start }) => places.get(bytes(start) - offset));
 }
 
 /**
@@ -74,9 +95,11 @@ export function madeOf(
   const numbers = varied.map((index, at): [number, number] => [bytes(constants[index]?.start ?? 0) - offset, at + 1]);
   if (!isSameButVaried(written.statement, statement.statement, new Map(numbers))) return null;
   const fixed = constants.map(({ value }, index): [number, string] => [index, value]);
+  const roles = rolesOf(text, constants, written, begins);
   return {
     statement,
     varied,
+    terms: new Set(varied.filter((index) => roles[index] === "term")),
     parameterTypes: varied.map((index) => constants[index]?.type ?? 0),
     readAs: [],
     fixed: new Map(fixed.filter(([index]) => !varied.includes(index))),
