@@ -13,7 +13,7 @@ import { decimalCodec } from "./decimal.js";
 import { enumCodec } from "./enum.js";
 import { float4Codec, float8Codec } from "./float.js";
 import { cidrCodec, inetCodec } from "./inet-codec.js";
-import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
+import { int2Codec, int4Codec, int8Codec, looseCodec, oidCodec, xid8Codec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
 import { jsonbCodec, jsonCodec } from "./jsonb.js";
 import { logPlaceCodec } from "./log-place.js";
@@ -51,9 +51,9 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.int2, int2Codec],
   [typeOid.int4, int4Codec],
   [typeOid.int8, int8Codec],
-  [typeOid.oid, unsignedCodec("oid")],
-  [typeOid.xid, unsignedCodec("xid")],
-  [typeOid.cid, unsignedCodec("cid")],
+  [typeOid.oid, oidCodec],
+  [typeOid.xid, looseCodec],
+  [typeOid.cid, looseCodec],
   [typeOid.text, textCodec],
   [typeOid.varchar, varcharCodec],
   [typeOid.bpchar, bpcharCodec],
@@ -89,14 +89,14 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.tid, tidCodec],
   [typeOid.aclitem, textCodec],
   [typeOid.pgNodeTree, textCodec],
-  [typeOid.xid8, int8Codec],
+  [typeOid.xid8, xid8Codec],
   [typeOid.pgLsn, logPlaceCodec],
   [typeOid.anyarray, anyArrayCodec],
   [typeOid.json, jsonCodec],
   [typeOid.jsonb, jsonbCodec],
   [typeOid.jsonpath, jsonPathCodec],
   [typeOid.int2vector, vectorCodec(typeOid.int2, int2Codec)],
-  [typeOid.oidvector, vectorCodec(typeOid.oid, unsignedCodec("oid"))],
+  [typeOid.oidvector, vectorCodec(typeOid.oid, oidCodec)],
 ]);
 
 /** Throws 0A000 for a type whose values cannot be read or shown. */

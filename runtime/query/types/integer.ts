@@ -12,7 +12,7 @@ export const int4Min = -2_147_483_648;
 export const int4Max = 2_147_483_647;
 export const int8Min = -9_223_372_036_854_775_808n;
 export const int8Max = 9_223_372_036_854_775_807n;
-const oidMax = 4_294_967_295;
+export const oidMax = 4_294_967_295;
 
 const integerPattern = /^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/u;
 
@@ -81,15 +81,43 @@ export const int8Codec: TypeCodec = {
   },
 };
 
-/** oid, xid and cid are unsigned; a negative number is taken for its two's complement. */
-export const unsignedCodec = (name: string): TypeCodec => ({
+/** oid is unsigned; a negative number is taken for its two's complement. */
+export const oidCodec: TypeCodec = {
   input: (text) => {
-    if (!integerPattern.test(text)) throw invalidText(name, text);
+    if (!integerPattern.test(text)) throw invalidText("oid", text);
     const value = Number(text);
-    if (value < int4Min || value > oidMax) throw outOfRangeText(name, text);
+    if (value < int4Min || value > oidMax) throw outOfRangeText("oid", text);
     return value < 0 ? value + oidMax + 1 : value + 0;
   },
   output: decimalText,
   receive: (bytes) => exactly(bytes, 4).getUint32(0),
   send: (value) => fixed(4, (view) => view.setUint32(0, numberOf(value))),
-});
+};
+
+const unsignedLong = 2n ** 64n;
+
+/** As C's `strtoul`: the number that the text begins with, hexadecimal and octal ones too, 0 without one, the greatest where it is too great. */
+function leadingNumber(text: string): bigint {
+  const [, sign, hexadecimal, digits = ""] = /^[ \t-\r]*([+-]?)(?:0x([\da-f]+)|(\d*))/iu.exec(text) ?? [];
+  const octal = hexadecimal === undefined && digits.startsWith("0") ? (/^[0-7]+/u.exec(digits)?.[0] ?? "") : null;
+  const magnitude =
+    hexadecimal !== undefined ? BigInt(`0x${hexadecimal}`) : BigInt(octal === null ? digits : `0o${octal}`);
+  if (magnitude >= unsignedLong) return unsignedLong - 1n;
+  return sign === "-" ? BigInt.asUintN(64, -magnitude) : magnitude;
+}
+
+/** xid and cid read whatever there is, and keep the lower half of it. */
+export const looseCodec: TypeCodec = {
+  ...oidCodec,
+  input: (text) => Number(BigInt.asUintN(32, leadingNumber(text))),
+};
+
+/** xid8. Throws 22003 for numbers of 2^63 and more, which no transaction has. */
+export const xid8Codec: TypeCodec = {
+  ...int8Codec,
+  input: (text) => {
+    const value = leadingNumber(text);
+    if (value > int8Max) throw outOfRangeText("xid8", text);
+    return int64(value);
+  },
+};

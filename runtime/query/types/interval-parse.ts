@@ -1,6 +1,6 @@
 /**
  * Reads an interval: numbers with units (`1 year 2 mons -3 days`), a time of day (`04:05:06.7`), `1-2` for years and months, ISO 8601
- * (interval-iso.ts), `ago`. Words are read from the end, so that each number knows its unit; a fraction of a unit spills into the smaller ones.
+ * (interval-iso.ts), `ago`. Words are read from the end, so that each number knows its unit; a unit before which there is no number says nothing, and a fraction of a unit spills into the smaller ones.
  */
 import { type Interval, makeInterval, microsPerHour, microsPerMinute, microsPerSecond } from "./interval.js";
 import {
@@ -18,8 +18,8 @@ import { spacesFrom } from "./spaces.js";
 import { intervalLimits } from "./type-name.js";
 
 const spellings: readonly (readonly [unit: Unit, words: string])[] = [
-  ["microsecond", "microsecon us usec usecs useconds microsecond microseconds"],
-  ["millisecond", "millisecon ms msec msecs mseconds millisecond milliseconds"],
+  ["microsecond", "microsecon us usec usecs useconds"],
+  ["millisecond", "millisecon ms msec msecs mseconds"],
   ["second", "s sec secs second seconds"],
   ["minute", "m min mins minute minutes"],
   ["hour", "h hr hrs hour hours"],
@@ -32,12 +32,14 @@ const spellings: readonly (readonly [unit: Unit, words: string])[] = [
   ["century", "c cent centuries century"],
   ["millennium", "mil mils millennia millennium"],
 ];
+/** What stands behind it in a word is not looked at. */
+const lettersRead = 10;
 const unitOf: ReadonlyMap<string, Unit> = new Map(
   spellings.flatMap(([unit, words]) => words.split(" ").map((word) => [word, unit] as const)),
 );
 
 const tokenPattern =
-  /[ \t-\r]*(?:(?<time>(?:[+-][ \t-\r]*)?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>(?:[+-][ \t-\r]*)?\d+-\d+)(?![\d.-])|(?<number>(?:(?:[+-][ \t-\r]*)?\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
+  /[ \t-\r]*(?:(?<time>(?:[+-][ \t-\r]*)?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>(?:[+-][ \t-\r]*)?\d+-\d+)(?![\d.-])|(?<number>(?:[+-][ \t-\r]*)?\d+\.?\d*|\.\d+)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
 
 type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
 
@@ -94,23 +96,20 @@ export function intervalFromText(text: string, modifier: number): Interval {
 function readWords(fields: Fields, text: string, modifier: number): void {
   const tokens = tokenize(text);
   if (tokens.length === 0) throw invalid(text);
-  let unit: Unit | null = null;
+  let unit: Unit | "ago" | null = null;
   let isAgo = false;
-  let isUnitUsed = true;
   for (const token of tokens.toReversed()) {
     if (token.kind === "word") {
       if (token.text === "ago") {
-        if (token !== tokens.at(-1)) throw invalid(text);
         isAgo = true;
+        unit = "ago";
         continue;
       }
-      const named = unitOf.get(token.text);
-      if (named === undefined || !isUnitUsed) throw invalid(text);
+      const named = unitOf.get(token.text.slice(0, lettersRead));
+      if (named === undefined) throw invalid(text);
       unit = named;
-      isUnitUsed = false;
       continue;
     }
-    isUnitUsed = true;
     if (token.kind === "time") {
       readTime(fields, token.text, text, modifier);
       unit = "day";
@@ -123,6 +122,7 @@ function readWords(fields: Fields, text: string, modifier: number): void {
       fields.months += sign * months;
       expectHeld(fields, text);
     } else {
+      if (unit === "ago") throw invalid(text);
       const counted: Unit = unit ?? bareUnit(modifier);
       claim(fields, counted, text);
       if (counted === "second" && /\.0*[1-9]/u.test(token.text)) claimParts(fields, text);
@@ -131,7 +131,6 @@ function readWords(fields: Fields, text: string, modifier: number): void {
       unit = unit === null ? null : counted;
     }
   }
-  if (!isUnitUsed) throw invalid(text);
   if (fields.seen.size === 0) throw invalid(text);
   if (isAgo) {
     fields.years = -fields.years;

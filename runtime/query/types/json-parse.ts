@@ -58,7 +58,7 @@ class Parser {
 
   document(): JsonTree {
     this.#space();
-    const tree = this.#value("JSON value");
+    const tree = this.#value();
     this.#space();
     if (this.#at < this.#text.length) throw this.#unexpected("end of input");
     return tree;
@@ -106,7 +106,7 @@ class Parser {
     return { text: word, isValid: isNumber || word === "true" || word === "false" || word === "null" };
   }
 
-  #value(expected: string): JsonTree {
+  #value(): JsonTree {
     const from = this.#at;
     const first = this.#text[from];
     switch (first) {
@@ -119,11 +119,11 @@ class Parser {
         return { kind: "string", value, from, to: this.#at };
       }
       default:
-        return this.#scalar(from, expected);
+        return this.#scalar(from);
     }
   }
 
-  #scalar(from: number, expected: string): JsonTree {
+  #scalar(from: number): JsonTree {
     wordPattern.lastIndex = from;
     const word = wordPattern.exec(this.#text)?.[0] ?? "";
     const to = from + word.length;
@@ -132,7 +132,7 @@ class Parser {
       return word === "null" ? { kind: "null", from, to } : { kind: "boolean", value: word === "true", from, to };
     }
     numberPattern.lastIndex = from;
-    if (word === "" || numberPattern.exec(this.#text)?.[0] !== word) throw this.#unexpected(expected);
+    if (word === "" || numberPattern.exec(this.#text)?.[0] !== word) throw this.#unexpected("JSON value");
     this.#at = to;
     return { kind: "number", from, to };
   }
@@ -160,7 +160,7 @@ class Parser {
         if (this.#text[this.#at] !== ":") throw this.#unexpected('":"');
         this.#at += 1;
         this.#space();
-        entries.push([key, this.#value("JSON value")]);
+        entries.push([key, this.#value()]);
         this.#space();
         const next = this.#text[this.#at];
         if (next !== "," && next !== "}") throw this.#unexpected('"," or "}"');
@@ -180,7 +180,7 @@ class Parser {
     else
       for (;;) {
         this.#space();
-        items.push(this.#value(items.length === 0 ? 'array element or "]"' : "JSON value"));
+        items.push(this.#value());
         this.#space();
         const next = this.#text[this.#at];
         if (next !== "," && next !== "]") throw this.#unexpected('"," or "]"');

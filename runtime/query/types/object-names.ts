@@ -2,6 +2,8 @@
 import { assert } from "../../types/assert.js";
 import { exactly, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
+import { oidMax } from "./integer.js";
+import { outOfRangeText } from "./invalid.js";
 import type { NamedObjectKind } from "./text-context.js";
 
 const digitsOnly = /^\d+$/u;
@@ -9,7 +11,11 @@ const digitsOnly = /^\d+$/u;
 export const objectNameCodec = (kind: NamedObjectKind): TypeCodec => ({
   input: (text, _modifier, context) => {
     if (text === "-") return 0;
-    if (digitsOnly.test(text)) return Number(text);
+    if (digitsOnly.test(text)) {
+      const oid = Number(text);
+      if (oid > oidMax) throw outOfRangeText("oid", text);
+      return oid;
+    }
     return context.names.oidOf(kind, text);
   },
   output: (value, context) => {

@@ -20,7 +20,8 @@ function numberOf(value: Value): number {
 }
 
 function fromText(text: string): number {
-  const [, page, place] = /^\((-?\d+),(\d+)\)$/u.exec(text) ?? [];
+  // A number that is left out is 0, and what stands around the parentheses is not looked at.
+  const [, page, place] = /^[^(),]*\(((?:[ \t-\r]*[+-]?\d+)?),((?:[ \t-\r]*\+?\d+)?)\)/u.exec(text) ?? [];
   const [pages, at] = [Number(page), Number(place)];
   if (page === undefined || pages < -(2 ** 31) || pages > pageMax || at >= places) throw invalidText("tid", text);
   // A negative number is what its bits are without a sign.

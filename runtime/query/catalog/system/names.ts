@@ -19,6 +19,7 @@ import { roleOidOf } from "../role-set.js";
 import { findTypeIn, labelsOf } from "../user-types.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
 
+const noSchema = (name: string): SqlError => new SqlError("3F000", `schema "${name}" does not exist`);
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
 
 /**
@@ -36,7 +37,7 @@ function partsOf(names: readonly string[], what: string): readonly [name: string
 /** Whether functions and operators can be in this schema: the system's are in one. Throws 3F000 for a schema that there is not. */
 function hasBuiltIn(schema: string | undefined, world: CatalogWorld): boolean {
   if (schema === undefined) return true;
-  if (world.schemaOid(schema) === null) throw new SqlError("3F000", `schema "${schema}" does not exist`);
+  if (world.schemaOid(schema) === null) throw noSchema(schema);
   return schema === "pg_catalog";
 }
 
@@ -63,11 +64,12 @@ class NameReader {
 
   relation(text: string): Oid {
     const names = readQualifiedName(text);
-    partsOf(names, "relation");
+    const [, schema] = partsOf(names, "relation");
     const relation = this.#world.relationAskedFor(names);
     if (relation !== null) return relation.oid;
+    if (schema !== undefined && this.#world.schemaOid(schema) === null) throw noSchema(schema);
     const type = this.#world.typeNamed(names);
-    if (type?.kind !== "composite") throw noRelation(text);
+    if (type?.kind !== "composite") throw noRelation(names.join("."));
     return numberInOid(type.oid);
   }
 
@@ -145,7 +147,7 @@ class NameReader {
   schema(text: string): Oid {
     const name = onlyName(text);
     const oid = this.#world.schemaOid(name);
-    if (oid === null) throw new SqlError("3F000", `schema "${name}" does not exist`);
+    if (oid === null) throw noSchema(name);
     return oid;
   }
 

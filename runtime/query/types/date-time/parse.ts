@@ -89,7 +89,8 @@ class TimeParser {
   #offset: number | null = null;
   #zone: TimeZone | null = null;
   #special: SpecialTime | null = null;
-  #isBc = false;
+  /** Null where neither BC nor AD was said. */
+  #isBc: boolean | null = null;
   #half: "am" | "pm" | null = null;
 
   constructor(text: string, type: string, order: DateStyle["order"]) {
@@ -317,8 +318,13 @@ class TimeParser {
   }
 
   #plainWord(word: string): void {
-    if (word === "am" || word === "pm") this.#half = word;
-    else if (word === "bc" || word === "ad") this.#isBc = word === "bc";
+    if (word === "am" || word === "pm") {
+      if (this.#half !== null) throw this.#invalid();
+      this.#half = word;
+    } else if (word === "bc" || word === "ad") {
+      if (this.#isBc !== null) throw this.#invalid();
+      this.#isBc = word === "bc";
+    }
     else if (word === "t" && /^\d/u.test(this.#text.slice(this.#at))) return;
     else if (word === "allballs") {
       this.#micros = 0;
@@ -387,7 +393,7 @@ class TimeParser {
   #date(): ParsedTime["date"] {
     const isBlank = this.#year === null && this.#month === null && this.#day === null;
     if (isBlank) {
-      if (this.#isBc) throw this.#invalid();
+      if (this.#isBc === true) throw this.#invalid();
       return null;
     }
     // Each part is looked at before it is asked whether all are there.
@@ -404,7 +410,7 @@ class TimeParser {
   }
 
   #fullYear(year: number): number {
-    if (this.#isBc) {
+    if (this.#isBc === true) {
       if (year <= 0) throw this.#overflow();
       return 1 - year;
     }
