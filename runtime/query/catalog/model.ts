@@ -182,6 +182,8 @@ export interface IndexDefinition extends Commented {
   readonly isDeferrable?: true;
   /** The one by which CLUSTER was asked to arrange the table's rows last. */
   readonly isClustered?: true;
+  /** The one by which a changed row is to be told to who replicates. */
+  readonly isReplicaIdentity?: true;
   /** A partial index's condition. */
   readonly predicate: StoredExpression | null;
 }
@@ -206,6 +208,8 @@ export interface TableDefinition extends Commented, Owned {
   readonly version: number;
   /** UNLOGGED was asked for, which changes nothing of how its rows are kept. */
   readonly isUnlogged?: true;
+  /** What is to tell a changed row to who replicates, which nobody does here. Absent: the primary key. */
+  readonly replicaIdentity?: "full" | "nothing" | "index";
   /** Of a temporary table: what becomes of it when a transaction commits. Absent: nothing. */
   readonly onCommit?: "deleteRows" | "drop";
   /** Of what holds a materialized view's rows: that they were never computed, so that reading them is an error (55000). */

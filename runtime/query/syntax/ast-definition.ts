@@ -154,12 +154,29 @@ export type AlterTableAction = Located &
     | { readonly kind: "setOwner"; readonly owner: string }
     | { readonly kind: "setPersistence"; readonly isUnlogged: boolean }
     | { readonly kind: "clusterOn"; readonly index: string | null }
+    | ReplicaIdentity
+    | Switched
     /** SET or RESET of options; what a view demands of rows: null for nothing, undefined when nothing is said of it. */
     | { readonly kind: "setOptions"; readonly checkOption: "local" | "cascaded" | null | undefined }
     /** What changes no answer: how columns are sampled, laid out or compressed, how full pages are to be. Null: of the whole table. */
     | { readonly kind: "hint"; readonly column: string | null }
     | { readonly kind: "other"; readonly name: string }
   );
+
+/** What tells a row that is changed to who replicates; `index`: by its name, where one is to do it. */
+export interface ReplicaIdentity {
+  readonly kind: "replicaIdentity";
+  readonly identity: "default" | "full" | "nothing" | "index";
+  readonly index: string;
+}
+
+/** ENABLE or DISABLE of all triggers, of those that users made, or of a trigger or a rule by its name. */
+export interface Switched {
+  readonly kind: "switched";
+  readonly what: "trigger" | "rule";
+  readonly which: "all" | "user" | { readonly name: string };
+  readonly isEnabled: boolean;
+}
 
 export interface AlterTable extends Located {
   readonly kind: "alterTable";

@@ -1,7 +1,14 @@
 /** CREATE TABLE and ALTER TABLE, of the parser into ours. */
 
 import { notSupported, SqlError } from "../error.js";
-import type { AlterTable, AlterTableAction, ColumnSyntax, ConstraintSyntax, CreateTable } from "./ast-definition.js";
+import type {
+  AlterTable,
+  AlterTableAction,
+  ColumnSyntax,
+  ConstraintSyntax,
+  CreateTable,
+  ReplicaIdentity,
+} from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
 import { convertConstraints, convertSequenceOptions } from "./convert-constraint.js";
@@ -171,10 +178,29 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       return { kind: "hint", column: null, location };
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
-    default:
+    case "AT_ReplicaIdentity": {
+      const statement = fieldsOf(definition, "ReplicaIdentityStmt");
+      const identity = replicaIdentities[textOf(statement, "identity_type")] ?? "default";
+      return { kind: "replicaIdentity", identity, index: textOf(statement, "name"), location };
+    }
+    default: {
+      const switched = /^AT_(Enable|Disable)(?:Always|Replica)?(Trig|Rule)(All|User)?$/u.exec(type);
+      if (switched !== null) {
+        const [, verb, what, group] = switched;
+        const which = group === "All" ? "all" : group === "User" ? "user" : { name };
+        const isEnabled = verb === "Enable";
+        return { kind: "switched", what: what === "Rule" ? "rule" : "trigger", which, isEnabled, location };
+      }
       return { kind: "other", name: type.replace(/^AT_/, ""), location };
+    }
   }
 }
+
+const replicaIdentities: Readonly<Record<string, ReplicaIdentity["identity"]>> = {
+  f: "full",
+  n: "nothing",
+  i: "index",
+};
 
 /** SET GENERATED, and options of the column's sequence. */
 function setIdentity(column: string, nodes: readonly unknown[], conversion: Conversion): AlterTableAction {

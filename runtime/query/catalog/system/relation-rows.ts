@@ -47,6 +47,8 @@ function columnCount(relation: Relation): number {
   }
 }
 
+const replicaIdentities = { default: "d", full: "f", nothing: "n", index: "i" } as const;
+
 const hasForeignKeys = (table: TableDefinition, world: CatalogWorld): boolean =>
   table.constraints.some(({ kind }) => kind === "foreignKey") || world.catalog.referencing(table.oid).length > 0;
 
@@ -99,7 +101,11 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
           ? new SqlArray(typeOid.text, [`check_option=${relation.checkOption}`])
           : null,
       relispopulated: relation.kind !== "materializedView" || relation.isPopulated,
-      relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
+      relreplident: isTable
+        ? replicaIdentities[relation.replicaIdentity ?? "default"]
+        : relation.kind === "materializedView"
+          ? "d"
+          : "n",
     };
   }
 }
@@ -264,6 +270,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indisprimary: primaryKeyOf(table)?.index === index.oid,
       indimmediate: index.isDeferrable !== true,
       indisclustered: index.isClustered === true,
+      indisreplident: index.isReplicaIdentity === true,
       indisvalid: true,
       indisready: true,
       indislive: true,

@@ -324,8 +324,7 @@ class TimeParser {
     } else if (word === "bc" || word === "ad") {
       if (this.#isBc !== null) throw this.#invalid();
       this.#isBc = word === "bc";
-    }
-    else if (word === "t" && /^\d/u.test(this.#text.slice(this.#at))) return;
+    } else if (word === "t" && /^\d/u.test(this.#text.slice(this.#at))) return;
     else if (word === "allballs") {
       this.#micros = 0;
       this.#offset = 0;

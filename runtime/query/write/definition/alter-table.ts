@@ -14,6 +14,8 @@ import { dropColumn } from "./drop-column.js";
 import { alterOwner } from "./owner.js";
 import { setPersistence, setSequencePersistence } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { expectNoIdentityOf, setReplicaIdentity } from "./replica-identity.js";
+import { switchTriggers } from "./switched.js";
 import { checkNotNull } from "./table-rows.js";
 
 export function alterTable(statement: AlterTable, ports: DefinitionPorts): DefinitionResult {
@@ -79,6 +81,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       if (primaryKeyOf(table)?.columns.includes(column.number) === true) {
         throw new SqlError("42P16", `column "${column.name}" is in a primary key`);
       }
+      expectNoIdentityOf(alteration, column.number, column.name);
       return alteration.changeColumn(action.column, position, (each) => ({ ...each, isNotNull: false }));
     }
     case "setType":
@@ -103,6 +106,10 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return setPersistence(alteration, action.isUnlogged);
     case "clusterOn":
       return clusterOn(table, action.index, ports);
+    case "replicaIdentity":
+      return setReplicaIdentity(alteration, action);
+    case "switched":
+      return switchTriggers(alteration, action);
     case "dropExpression":
       return alteration.changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
     case "hint":

@@ -70,6 +70,10 @@ function perform(view: ViewDefinition, action: AlterTableAction, ports: Definiti
       throw notOfView(action.index === null ? "SET WITHOUT CLUSTER" : "CLUSTER ON");
     case "hint":
       throw notOfView("ALTER COLUMN ... SET STATISTICS");
+    case "replicaIdentity":
+      throw notOfView("REPLICA IDENTITY");
+    case "switched":
+      throw notSupported(`ALTER VIEW … ${action.isEnabled ? "ENABLE" : "DISABLE"} ${action.what.toUpperCase()}`);
     case "other":
       throw notSupported(`ALTER VIEW … ${action.name}`, placeOf(action.location));
     default:

@@ -27,7 +27,7 @@ import { expectColumns } from "./width.js";
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
   parts: TableParts,
-  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl" | "onCommit" | "isUnlogged">,
+  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl" | "onCommit" | "isUnlogged" | "replicaIdentity">,
 ): TableDefinition {
   const { oid, name, schema, storage, columns, keyColumns, constraints, indexes } = parts;
   assert(columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -46,6 +46,7 @@ export function definitionOf(
     ...(base.comments === undefined ? {} : { comments: base.comments }),
     ...(base.acl === undefined ? {} : { acl: base.acl }),
     ...(base.onCommit === undefined ? {} : { onCommit: base.onCommit }),
+    ...(base.replicaIdentity === undefined ? {} : { replicaIdentity: base.replicaIdentity }),
     ...persistenceOf(base),
   };
 }
