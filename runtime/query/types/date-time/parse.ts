@@ -73,6 +73,9 @@ export function parseTime(text: string, type: string, order: DateStyle["order"])
   return new TimeParser(text, type, order).parse();
 }
 
+/** The greatest number that a part of a date can be. */
+const partMax = 2 ** 31 - 1;
+
 class TimeParser {
   readonly #text: string;
   readonly #type: string;
@@ -292,6 +295,7 @@ class TimeParser {
   #word(): void {
     const julian = this.#match(patterns.julian);
     if (julian !== null) {
+      if (Number(julian[1]) > partMax) throw this.#overflow();
       this.#julian = Number(julian[1]) - 2_451_545;
       return;
     }
@@ -395,6 +399,7 @@ class TimeParser {
       if (this.#isBc === true) throw this.#invalid();
       return null;
     }
+    if ([this.#year, this.#month, this.#day].some((part) => part !== null && part > partMax)) throw this.#overflow();
     // Each part is looked at before it is asked whether all are there.
     const year = this.#year === null ? null : this.#fullYear(this.#year);
     if (this.#dayOfYear !== null && year !== null) {
