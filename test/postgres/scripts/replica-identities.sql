@@ -18,15 +18,15 @@ create table child (a int references t);
 alter table child enable trigger all;
 alter table child disable trigger user;
 alter table t replica identity full;
-select relreplident from pg_class where relname = 't';
+select relreplident from pg_class where oid = 't'::regclass;
 \d+ t
 alter table t add e int, add check (e > 0);
-select relreplident from pg_class where relname = 't';
+select relreplident from pg_class where oid = 't'::regclass;
 alter table t replica identity nothing;
 \d+ t
 alter table t replica identity using index t_b_key;
-select relreplident from pg_class where relname = 't';
-select indexrelid::regclass from pg_index where indisreplident;
+select relreplident from pg_class where oid = 't'::regclass;
+select indexrelid::regclass from pg_index where indisreplident and indrelid = 't'::regclass;
 \d+ t
 alter table t alter b drop not null;
 alter table t replica identity using index t_c_key;
@@ -38,8 +38,8 @@ alter table t replica identity using index nope;
 alter table t replica identity using index t;
 alter table t alter d type bigint;
 alter table t replica identity default;
-select relreplident from pg_class where relname = 't';
-select indexrelid::regclass from pg_index where indisreplident;
+select relreplident from pg_class where oid = 't'::regclass;
+select indexrelid::regclass from pg_index where indisreplident and indrelid = 't'::regclass;
 alter table t cluster on t_pkey;
 alter table t set without cluster;
 create view v as select 1 as x;
