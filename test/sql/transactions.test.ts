@@ -577,6 +577,25 @@ test("whoever finds a row waits for those who wrote it, although it is as it was
   }
 });
 
+test("ON CONFLICT looks at its arbiters' keys before all others, and waits there for who writes the same", (t) => {
+  const { a, b } = rig();
+  a.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  t.is(
+    tagOf(b.run("INSERT INTO t VALUES (1, 0, 'b') ON CONFLICT (u) DO NOTHING")),
+    "INSERT 0 0",
+    "its id is not asked about",
+  );
+  t.is(b.run("INSERT INTO t VALUES (1, 0, 'b') ON CONFLICT DO NOTHING").kind, "waits");
+  a.commit();
+  t.is(tagOf(b.late()), "INSERT 0 0");
+  a.begin();
+  a.rows("INSERT INTO t VALUES (5, 0, 'e')");
+  t.is(b.run("INSERT INTO t VALUES (5, 0, 'b') ON CONFLICT DO NOTHING").kind, "waits", "its id comes first");
+  a.rollback();
+  t.is(tagOf(b.late()), "INSERT 0 0");
+});
+
 test("a change of a key that another row has waits for who wrote that row, and for nobody else", (t) => {
   for (const change of ["UPDATE t SET id = 1 WHERE id = 2", "UPDATE t SET u = 'a' WHERE id = 2"]) {
     const { a, b } = rig();

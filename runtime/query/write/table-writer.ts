@@ -245,43 +245,57 @@ export class TableWriter {
     const hasKey = table.keyColumns.length > 0;
     const rowKey = hasKey ? this.#keyOf(values) : rowNumberKey(ports.nextRowNumber(table.storage));
     const treeKey = this.#rowTreeKey(rowKey);
-    let violation: SqlError | null = null;
-    const lock = (tree: number, key: Uint8Array): void => void ports.locks.lock(tree, key, "update", "block", table);
-    // Where a conflict is no error, nothing is locked for a row that then is not inserted.
-    const isLockedFirst = arbiters === "none";
+    const placed = arbiters === "none" ? null : this.#place(values, rowKey);
+    // Where a conflict is no error, nothing is locked for a row that then is not inserted: who writes the same key is waited for.
+    if (placed !== null) {
+      const conflict = this.#arbitrated(placed, hasKey ? { rowKey, treeKey } : null, arbitrates);
+      if (conflict !== null) return conflict;
+    }
     if (hasKey) {
-      const existing = this.#find(treeKey, rowKey);
-      if (existing === null && isLockedFirst) lock(tableTree.rows, treeKey);
-      if (existing !== null) {
+      if (!arbitrates(this.#primaryKey()) && this.#find(treeKey, rowKey) !== null) {
         ports.locks.awaitWriters(tableTree.rows, treeKey);
-        const primary = this.#primary;
-        if (primary === null) throw new AssertionFailed("a primary key has its index");
-        if (arbitrates(primary)) return { index: primary, existing };
         const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
-        violation = uniqueViolated(ports, table, primary, keyValues);
-        if (arbiters === "none") throw violation;
+        throw uniqueViolated(ports, table, this.#primaryKey(), keyValues);
       }
+      ports.locks.lock(tableTree.rows, treeKey, "update", "block", table);
     }
-    const placed = this.#place(values, rowKey);
-    for (const each of placed) {
+    const entries = placed ?? this.#place(values, rowKey);
+    for (const each of entries) {
       if (!each.mustBeUnique) continue;
-      const existing = this.#holder(each);
-      if (existing === null) {
-        if (isLockedFirst) lock(tableTree.index, each.key);
-        continue;
-      }
-      if (arbitrates(each.index)) return { index: each.index, existing };
-      violation ??= uniqueViolated(ports, table, each.index, each.values);
-      if (arbiters === "none") throw violation;
+      if (!arbitrates(each.index) && this.#holder(each) !== null)
+        throw uniqueViolated(ports, table, each.index, each.values);
+      ports.locks.lock(tableTree.index, each.key, "update", "block", table);
     }
-    // A conflict that an arbiter settles comes before one that none does.
-    if (violation !== null) throw violation;
-    if (hasKey && !isLockedFirst) lock(tableTree.rows, treeKey);
-    if (!isLockedFirst) for (const { key, mustBeUnique } of placed) if (mustBeUnique) lock(tableTree.index, key);
     this.#putRow(treeKey, values);
-    for (const { key, content } of placed) ports.overlay.set(tableTree.index, key, pending(content));
-    this.#share(placed);
+    for (const { key, content } of entries) ports.overlay.set(tableTree.index, key, pending(content));
+    this.#share(entries);
     return { key: rowKey, values, from: 0 };
+  }
+
+  /** What a row conflicts with of what arbiters look at, in the order of their indexes. */
+  #arbitrated(
+    placed: readonly Placed[],
+    key: { readonly rowKey: Uint8Array; readonly treeKey: Uint8Array } | null,
+    arbitrates: (index: IndexDefinition) => boolean,
+  ): Conflict | null {
+    const { locks } = this.#ports;
+    if (key !== null && arbitrates(this.#primaryKey())) {
+      const existing = this.#find(key.treeKey, key.rowKey);
+      locks.awaitWriters(tableTree.rows, key.treeKey);
+      if (existing !== null) return { index: this.#primaryKey(), existing };
+    }
+    for (const each of placed) {
+      if (!each.mustBeUnique || !arbitrates(each.index)) continue;
+      const existing = this.#holder(each);
+      if (existing !== null) return { index: each.index, existing };
+      locks.awaitWriters(tableTree.index, each.key);
+    }
+    return null;
+  }
+
+  #primaryKey(): IndexDefinition {
+    if (this.#primary === null) throw new AssertionFailed("a primary key has its index");
+    return this.#primary;
   }
 
   /** Notes keys that are to be looked at, and keeps others from giving them to rows of theirs meanwhile. */
@@ -382,10 +396,8 @@ export class TableWriter {
     if (!keepsKey) {
       if (this.#find(treeKey, rowKey) !== null) {
         locks.awaitWriters(tableTree.rows, treeKey);
-        const primary = this.#primary;
-        if (primary === null) throw new AssertionFailed("a primary key has its index");
         const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
-        throw uniqueViolated(this.#ports, table, primary, keyValues);
+        throw uniqueViolated(this.#ports, table, this.#primaryKey(), keyValues);
       }
       locks.lock(tableTree.rows, treeKey, "update", "block", table);
     }
