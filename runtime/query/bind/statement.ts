@@ -149,7 +149,7 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   if (binder.hasParameters) expectNoneKept(statement);
   if (binder.namesRowTypes !== null)
     throw notSupported("a table's name as a type in a definition", positionOf(binder.namesRowTypes));
-  if (query.writes) throw modifyingDefinition(statement);
+  if (query.writes) expectMayModify(statement);
   if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
@@ -162,12 +162,12 @@ function expectNoneKept(statement: CreateView | CreateTableAs): void {
     throw new SqlError("0A000", "materialized views may not be defined using bound parameters");
 }
 
-function modifyingDefinition(statement: CreateView | CreateTableAs): SqlError {
+/** What is made out of rows once may write while it reads them. Throws 0A000 for what is asked again. */
+function expectMayModify(statement: CreateView | CreateTableAs): void {
   if (statement.kind === "createView")
-    return new SqlError("0A000", "views must not contain data-modifying statements in WITH");
-  return statement.isMaterializedView
-    ? new SqlError("0A000", "materialized views must not use data-modifying statements in WITH")
-    : notSupported("a data-modifying WITH in a definition");
+    throw new SqlError("0A000", "views must not contain data-modifying statements in WITH");
+  if (statement.isMaterializedView)
+    throw new SqlError("0A000", "materialized views must not use data-modifying statements in WITH");
 }
 
 /** Whoever reads a view reads a snapshot, where nothing is drawn, told or locked. */
