@@ -13,7 +13,7 @@ import { assert } from "../types/assert.js";
 import type { Acquaintance } from "./acquaintance.js";
 import { type Configurations, lacksBeginning } from "./configurations.js";
 import type { Core } from "./core.js";
-import { type Decision, decideView } from "./decision.js";
+import type { Decision } from "./decision.js";
 import { mark } from "./marks.js";
 import type {
   DoViewChangeMessage,
@@ -22,11 +22,9 @@ import type {
   PongMessage,
   StartViewChangeMessage,
   StartViewMessage,
-  SuffixEntry,
   SuffixHeader,
 } from "./messages.js";
 import type { NormalOperation } from "./normal-operation.js";
-import { pipelineMax } from "./ports.js";
 import { replicasMax } from "./quorums.js";
 import type { Repair } from "./repair.js";
 import {
@@ -37,9 +35,7 @@ import {
   viewChangeTicks,
   voteRepeatTicks,
 } from "./timing.js";
-
-/** A next primary that lacks more than that leaves the view to one who has it. */
-const lagMax = 4 * pipelineMax;
+import { Votes, voteOf } from "./votes.js";
 
 export class ViewChange {
   readonly #core: Core;
@@ -49,7 +45,7 @@ export class ViewChange {
   readonly #configurations: Configurations;
   /** By replica: tick of its newest doubt in the present view; -1 for none. */
   readonly #doubts: number[];
-  readonly #votes: (DoViewChangeMessage | null)[];
+  readonly #votes = new Votes();
   #doubtedAt = -1;
   #votedAt = 0;
   #enteredAt = 0;
@@ -78,7 +74,6 @@ export class ViewChange {
     this.#normal = normal;
     this.#repair = repair;
     this.#doubts = new Array<number>(replicasMax).fill(-1);
-    this.#votes = new Array<DoViewChangeMessage | null>(replicasMax).fill(null);
     this.#nonce = core.random.next() || 1;
   }
 
@@ -205,7 +200,7 @@ export class ViewChange {
   #forgetView(): void {
     const core = this.#core;
     this.#doubts.fill(-1);
-    this.#votes.fill(null);
+    this.#votes.clear();
     this.#doubtedAt = -1;
     this.#enteredAt = core.ticks;
     this.#stuckAt = 0;
@@ -220,34 +215,16 @@ export class ViewChange {
     this.#hasForfeited = false;
   }
 
-  #makeVote(): DoViewChangeMessage {
-    const core = this.#core;
-    const { journal, suffix } = core;
-    const entries: SuffixEntry[] = [];
-    const head = suffix[0]?.header.op ?? 0;
-    const lowest = suffix.at(-1)?.header.op ?? 1;
-    const byOp = new Map(suffix.map((stored) => [stored.header.op, stored]));
-    for (let op = head; op >= lowest && op > 0; op--) entries.push(journal.entry(op, byOp.get(op) ?? null));
-    return {
-      kind: "doViewChange",
-      view: core.view,
-      logView: core.logView,
-      commit: core.commitMax,
-      contiguous: journal.durableOp,
-      suffix: entries,
-    };
-  }
-
   #vote(): void {
     const core = this.#core;
     assert(core.view > core.logView, "a vote is cast before the view's log is known");
     this.#votedAt = core.ticks;
-    const vote = this.#makeVote();
+    const vote = voteOf(core);
     if (core.primary !== core.self) {
       if (this.#acquaintance.hasMet(core.primary)) core.send(core.primary, vote, core.stateWrites);
       return;
     }
-    this.#votes[core.self] = vote;
+    this.#votes.setOwn(core.self, vote);
     this.#tryDecide();
   }
 
@@ -268,23 +245,19 @@ export class ViewChange {
       this.#tellView(from, 0);
       return;
     }
-    const before = this.#votes[from];
-    if (before) checkSameVote(before, message);
-    this.#votes[from] = message;
+    this.#votes.take(from, message);
     this.#tryDecide();
   }
 
   #tryDecide(): void {
     const core = this.#core;
     if (core.logView === core.view || !core.isStateDurable || core.status !== "viewChange") return;
-    const own = this.#makeVote();
-    this.#votes[core.self] = own;
-    if (this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange) return;
+    this.#votes.setOwn(core.self, voteOf(core));
+    if (this.#votes.count < core.quorums.viewChange) return;
     // Its own vote counts only beside those of replicas that would know if it had forgotten something.
-    if (!this.#votes.every((vote, from) => vote === null || from === core.self || this.#acquaintance.hasMet(from)))
-      return;
+    if (!this.#votes.areOf(core.self, (from) => this.#acquaintance.hasMet(from))) return;
     if (this.#forfeits()) return;
-    const decision = decideView(this.#votes, core.quorums);
+    const decision = this.#votes.decide(core.quorums);
     if (decision.kind === "decided") {
       this.#install(decision);
       return;
@@ -296,16 +269,8 @@ export class ViewChange {
   #forfeits(): boolean {
     const core = this.#core;
     if (this.#hasForfeited) return false;
-    const own = core.journal.durableOp;
-    let best = core.self;
-    let most = own + lagMax;
-    for (let replica = 0; replica < this.#votes.length; replica++) {
-      const contiguous = this.#votes[replica]?.contiguous ?? 0;
-      if (contiguous <= most) continue;
-      best = replica;
-      most = contiguous;
-    }
-    if (best === core.self) return false;
+    const best = this.#votes.farAhead(core.journal.durableOp);
+    if (best === null) return false;
     mark("laggingPrimaryForfeits");
     this.#hasForfeited = true;
     let view = core.view + 1;
@@ -551,15 +516,6 @@ export class ViewChange {
   }
 
   inspect(): Record<string, number> {
-    return { stuckAt: this.#stuck, votes: this.#votes.filter((vote) => vote !== null).length };
+    return { stuckAt: this.#stuck, votes: this.#votes.count };
   }
-}
-
-/** A replica names the same headers each time that it votes in a view. */
-function checkSameVote(before: DoViewChangeMessage, now: DoViewChangeMessage): void {
-  assert(before.logView === now.logView, "order: two votes of a replica in one view name one log view");
-  assert(
-    (before.suffix[0]?.op ?? 0) === (now.suffix[0]?.op ?? 0),
-    "durability: two votes of a replica in one view name one head",
-  );
 }

@@ -92,8 +92,8 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: vsr("view-change"),
-        find: "this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange)",
-        replace: "this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange - 1)",
+        find: "this.#votes.count < core.quorums.viewChange)",
+        replace: "this.#votes.count < core.quorums.viewChange - 1)",
       },
       without(
         vsr("decision"),
@@ -679,9 +679,9 @@ export const canaries: readonly Canary[] = [
     title: "a vote's headers from the journal alone, as recovery finds it (T41)",
     edits: [
       {
-        file: vsr("view-change"),
-        find: "        const { journal, suffix } = core;\n",
-        replace: "        const { journal } = core;\n        const suffix = journal.suffix(core.commitMax);\n",
+        file: vsr("votes"),
+        find: "voteOf({ journal, suffix, view, logView, commitMax }) {\n",
+        replace: "voteOf({ journal, view, logView, commitMax }) {\n    const suffix = journal.suffix(commitMax);\n",
       },
       {
         file: vsr("journal-recovery"),
@@ -851,8 +851,8 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: "actors/shard/sql/lock-table.js",
-        find: "if (owner !== self && excludes(strength, held))",
-        replace: "if (false)",
+        find: "return this.#locks.get(name)?.heldIn(modes, self) ?? none;",
+        replace: "return none;",
       },
     ],
     oracles: ["sql"],
