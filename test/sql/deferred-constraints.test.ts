@@ -1,6 +1,6 @@
 /** Constraints that wait, where others are in the way: the COMMIT that looks at them waits, too, and in vain it leaves nothing behind. */
 import test from "ava";
-import { type Answer, type RigSession, ShardRig } from "./shard-rig.js";
+import { type RigSession, ShardRig, stateOf, tagOf } from "./shard-rig.js";
 
 const rig = (): { shard: ShardRig; a: RigSession; b: RigSession; c: RigSession } => {
   const shard = new ShardRig();
@@ -11,9 +11,6 @@ const rig = (): { shard: ShardRig; a: RigSession; b: RigSession; c: RigSession }
   a.rows("INSERT INTO parent VALUES (1), (2)");
   return { shard, a, b: shard.session(), c: shard.session() };
 };
-
-const stateOf = (answer: Answer | null): string | null => (answer?.kind === "error" ? answer.sqlState : null);
-const tagOf = (answer: Answer | null): string | null => (answer?.kind === "rows" ? answer.tag : null);
 
 test("a COMMIT waits for whoever deletes the row that is referred to, and fails when it is gone", (t) => {
   for (const end of ["commit", "rollback"] as const) {

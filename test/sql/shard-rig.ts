@@ -399,3 +399,15 @@ export function contentsOf(rig: ShardRig): string[] {
   }
   return found;
 }
+
+/** Three sessions of a shard that is new. */
+export const rig = (): { shard: ShardRig; a: RigSession; b: RigSession; c: RigSession } => {
+  const shard = new ShardRig();
+  const a = shard.session();
+  a.rows("CREATE TABLE t (id int PRIMARY KEY, v int, u text UNIQUE)");
+  a.rows("INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'b'), (3, 30, 'c')");
+  return { shard, a, b: shard.session(), c: shard.session() };
+};
+
+export const stateOf = (answer: Answer | null): string | null => (answer?.kind === "error" ? answer.sqlState : null);
+export const tagOf = (answer: Answer | null): string | null => (answer?.kind === "rows" ? answer.tag : null);
