@@ -246,6 +246,27 @@ test("a row that refers to one that another transaction has inserted does not wa
   t.is(tagOf(b.run("INSERT INTO child VALUES (9)")), "INSERT 0 1");
 });
 
+test("who removes a row waits for those who have removed what refers to it, one by one or many at once", (t) => {
+  for (const [end, whole] of [
+    ["commit", "DELETE FROM t WHERE id = 1"],
+    ["commit", "DELETE FROM t"],
+    ["commit", "UPDATE t SET id = 7 WHERE id = 1"],
+    ["rollback", "DELETE FROM t WHERE id = 1"],
+  ] as const) {
+    const { a, b } = rig();
+    a.rows("CREATE TABLE child (id int PRIMARY KEY, t int REFERENCES t)");
+    a.rows("INSERT INTO child VALUES (1, 1)");
+    a.begin();
+    a.rows("DELETE FROM child");
+    t.is(b.run(whole).kind, "waits", whole);
+    if (end === "commit") a.commit();
+    else a.rollback();
+    const isGone = whole.startsWith("UPDATE") ? "UPDATE 1" : whole.endsWith("t") ? "DELETE 3" : "DELETE 1";
+    if (end === "commit") t.is(tagOf(b.late()), isGone, whole);
+    else t.is(stateOf(b.late()), "23503", whole);
+  }
+});
+
 test("a table is locked by those who write others, where foreign keys lead there or follow from there", (t) => {
   for (const [onDelete, mode, text] of [
     ["CASCADE", "SHARE", "DELETE FROM t WHERE id = 2"],

@@ -6,6 +6,7 @@ import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { exactly, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
+import { floatOfDigits, shortestDouble, shortestFloat } from "./float-digits.js";
 import { invalidText } from "./invalid.js";
 import { trimSpaces } from "./spaces.js";
 
@@ -40,9 +41,9 @@ export function float8FromText(text: string): number {
   return value;
 }
 
-function float4FromText(text: string): number {
+export function float4FromText(text: string): number {
   const wide = parse(text, "real");
-  const value = Math.fround(wide);
+  const value = Number.isFinite(wide) ? floatOfDigits(trimSpaces(text), wide) : wide;
   const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(trimSpaces(text));
   if (Math.abs(value) === Number.POSITIVE_INFINITY && !wordPattern.test(trimSpaces(text))) throw tooLarge(text, "real");
   if (value === 0 && !isZeroText) throw tooLarge(text, "real");
@@ -79,7 +80,7 @@ const trimZeros = (scientific: string): string => scientific.replace(/(?:\.0+|(\
 export function float8Text(value: number, extraDigits: number): string {
   const word = special(value);
   if (word !== null) return word;
-  if (extraDigits > 0) return layout(value.toExponential(), doubleDigits);
+  if (extraDigits > 0) return layout(trimZeros(shortestDouble(value)), doubleDigits);
   const digits = Math.max(1, doubleDigits + extraDigits);
   return layout(trimZeros(value.toExponential(digits - 1)), digits);
 }
@@ -87,17 +88,9 @@ export function float8Text(value: number, extraDigits: number): string {
 export function float4Text(value: number, extraDigits: number): string {
   const word = special(value);
   if (word !== null) return word;
-  if (extraDigits > 0) return layout(shortestReal(value), realDigits);
+  if (extraDigits > 0) return layout(trimZeros(shortestFloat(value)), realDigits);
   const digits = Math.max(1, realDigits + extraDigits);
   return layout(trimZeros(value.toExponential(digits - 1)), digits);
-}
-
-function shortestReal(value: number): string {
-  for (let digits = 0; digits < 9; digits += 1) {
-    const text = value.toExponential(digits);
-    if (Math.fround(Number(text)) === value) return trimZeros(text);
-  }
-  return value.toExponential();
 }
 
 function numberOf(value: unknown): number {

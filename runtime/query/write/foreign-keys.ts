@@ -3,7 +3,7 @@
  * (key share); each key that went away must not be referred to any more, or what refers to it follows by the constraint's action. Actions
  * are statements' work of their own: they go through a list, not through calls of calls, as chains may be long.
  */
-import { tableTree } from "../../store/table-trees.js";
+import { TableKey, tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
 import { compareBytes } from "../table/key-buffer.js";
@@ -122,7 +122,8 @@ export class ForeignKeys {
       case "referenced":
         if (constraint?.kind !== "foreignKey" || this.#isThere(holder, table, constraint, check.values)) return;
         this.#ports.locks.lockTable(holder, false);
-        if (new ReferringRows(this.#ports, holder, table, constraint).find(check.values).length === 0) return;
+        if (!this.#areLeft(holder, new ReferringRows(this.#ports, holder, table, constraint).find(check.values)))
+          return;
         throw stillReferenced(this.#ports, table, constraint, holder, check.values);
       case "reference": {
         if (constraint?.kind !== "foreignKey") return;
@@ -194,8 +195,17 @@ export class ForeignKeys {
         rows.expect(asked.get(constraint.oid) ?? 0);
         referring.set(constraint.oid, rows);
       }
-      if (rows.find(values).length > 0) throw stillReferenced(this.#ports, parent, constraint, child, values);
+      if (this.#areLeft(child, rows.find(values)))
+        throw stillReferenced(this.#ports, parent, constraint, child, values);
     }
+  }
+
+  /** Whether rows that refer to a key are there. Who has removed one, or changed it, and has not committed, is waited for. */
+  #areLeft(child: TableDefinition, rowKeys: readonly Uint8Array[]): boolean {
+    const { tenant, locks } = this.#ports;
+    const key = new TableKey();
+    for (const rowKey of rowKeys) locks.awaitWriters(tableTree.rows, key.item(tenant, child.storage, rowKey));
+    return rowKeys.length > 0;
   }
 
   /** What refers to these keys of one constraint by rows that are deleted goes too, or refers to nothing. */

@@ -126,7 +126,9 @@ export class ManyRemovals {
       for (const rowKey of rows.find(values)) {
         const treeKey = keys.item(tenant, child.storage, rowKey);
         if (remove === null) {
-          if (!target.has(treeKey)) throw stillReferenced(this.#ports, parent, constraint, child, values);
+          if (target.has(treeKey)) continue;
+          locks.awaitWriters(tableTree.rows, treeKey);
+          throw stillReferenced(this.#ports, parent, constraint, child, values);
         } else if (target.claim(treeKey, "update")) {
           const isThere = target.state.get(tableTree.rows, treeKey);
           assert(isThere, "a row that refers to another is in the state that it was found in");

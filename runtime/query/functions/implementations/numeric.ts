@@ -7,6 +7,7 @@ import {
   compareDecimals,
   type Decimal,
   decimalFromInteger,
+  decimalText,
   limitDecimal,
   minimalScale,
   normalDecimal,
@@ -36,10 +37,10 @@ import {
   subtract,
   toNumber,
 } from "../../types/decimal-arithmetic.js";
+import { float4FromText } from "../../types/float.js";
 import { int2Max, int2Min, int4Max, int4Min, int8Max, int8Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { type Implementation, strictly } from "../define.js";
-import { checkFloat } from "./float.js";
 
 const ten = decimalFromInteger(10);
 const one = decimalFromInteger(1);
@@ -140,11 +141,8 @@ export const numerics: readonly Implementation[] = strictly({
   "float8(numeric)": (a) => {
     const value = toNumber(a);
     if (a.special === null && !Number.isFinite(value))
-      throw new SqlError("22003", `"${a.coefficient}" is out of range for type double precision`);
+      throw new SqlError("22003", `"${decimalText(a)}" is out of range for type double precision`);
     return value;
   },
-  "float4(numeric)": (a) => {
-    const value = Math.fround(toNumber(a));
-    return a.special === null ? checkFloat(value, false, a.coefficient === 0n) : value;
-  },
+  "float4(numeric)": (a) => (a.special === null ? float4FromText(decimalText(a)) : toNumber(a)),
 });
