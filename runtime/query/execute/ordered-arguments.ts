@@ -45,7 +45,7 @@ class OrderedValues implements OrderedArguments {
 
   drainTo(accumulator: Accumulator): void {
     const { compare, isDescending, nullsFirst } = this.#key;
-    this.#values.sort(isDescending ? (a, b) => compare(b as never, a as never) : (compare as never));
+    this.#values.sort(isDescending ? (a, b) => compare(b, a) : compare);
     if (nullsFirst) this.#drainNulls(accumulator);
     for (const value of this.#values) accumulator.add(value, none);
     this.#drainNulls(accumulator);

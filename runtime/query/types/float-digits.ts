@@ -1,7 +1,7 @@
 /**
- * Between digits and floating-point numbers where JavaScript's own way is not PostgreSQL's: a float of four bytes is rounded once, from its digits and not from
- * a double; and the fewest digits that read back as a number must lie nearer to it than to any other. Digits just between two numbers are
- * read as one of them, and do not count (Ryu, Adams 2018, as PostgreSQL uses it).
+ * Between digits and floating-point numbers where JavaScript's own way is not PostgreSQL's: a float of four bytes is rounded once, from its
+ * digits and not from a double; and the fewest digits that read back as a number must lie nearer to it than to any other. Digits just between
+ * two numbers are read as one of them, and do not count (Ryu, Adams 2018, as PostgreSQL uses it).
  */
 import { assert } from "../../types/assert.js";
 

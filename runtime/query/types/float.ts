@@ -6,6 +6,7 @@ import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { exactly, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
+import { type Decimal, decimalText } from "./decimal.js";
 import { floatOfDigits, shortestDouble, shortestFloat } from "./float-digits.js";
 import { invalidText } from "./invalid.js";
 import { trimSpaces } from "./spaces.js";
@@ -41,7 +42,7 @@ export function float8FromText(text: string): number {
   return value;
 }
 
-export function float4FromText(text: string): number {
+function float4FromText(text: string): number {
   const wide = parse(text, "real");
   const value = Number.isFinite(wide) ? floatOfDigits(trimSpaces(text), wide) : wide;
   const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(trimSpaces(text));
@@ -49,6 +50,10 @@ export function float4FromText(text: string): number {
   if (value === 0 && !isZeroText) throw tooLarge(text, "real");
   return value;
 }
+
+/** PostgreSQL's own way as well: by the text, so that it is rounded once. Throws 22003. */
+export const float4OfDecimal = (value: Decimal): number =>
+  value.special === null ? float4FromText(decimalText(value)) : Number(value.special);
 
 /** The layout of `%g`: plain digits for exponents from -4 to below `digits`, else with an exponent of two digits or more. */
 function layout(scientific: string, digits: number): string {

@@ -6,6 +6,7 @@ import { int64 } from "../../types/bytes.js";
 import type { Datum } from "../../types/datum.js";
 import { coefficientAt, compareDecimals, Decimal } from "../../types/decimal.js";
 import { toNumber } from "../../types/decimal-arithmetic.js";
+import { float4OfDecimal } from "../../types/float.js";
 import { int2Max, int2Min, int4Max, int4Min, int8Max, int8Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { quoteJson } from "../../types/json-parse.js";
@@ -301,7 +302,7 @@ const strict = strictly({
   "int2(jsonb)": (json) => toInteger(json.node, BigInt(int2Min), BigInt(int2Max), "smallint"),
   "int4(jsonb)": (json) => toInteger(json.node, BigInt(int4Min), BigInt(int4Max), "integer"),
   "int8(jsonb)": (json) => toInteger(json.node, int8Min, int8Max, "bigint"),
-  "float4(jsonb)": (json) => Math.fround(toNumber(scalar(json.node, "real"))),
+  "float4(jsonb)": (json) => float4OfDecimal(scalar(json.node, "real")),
   "float8(jsonb)": (json) => toNumber(scalar(json.node, "double precision")),
 });
 

@@ -37,7 +37,7 @@ import {
   subtract,
   toNumber,
 } from "../../types/decimal-arithmetic.js";
-import { float4FromText } from "../../types/float.js";
+import { float4OfDecimal } from "../../types/float.js";
 import { int2Max, int2Min, int4Max, int4Min, int8Max, int8Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { type Implementation, strictly } from "../define.js";
@@ -144,5 +144,5 @@ export const numerics: readonly Implementation[] = strictly({
       throw new SqlError("22003", `"${decimalText(a)}" is out of range for type double precision`);
     return value;
   },
-  "float4(numeric)": (a) => (a.special === null ? float4FromText(decimalText(a)) : toNumber(a)),
+  "float4(numeric)": float4OfDecimal,
 });
