@@ -36,3 +36,10 @@ const all: readonly Explained[] = [
 test("windows over partitions that an index gives in order are put out as they come", async (t) => {
   await comparePlansAndRows(t, definitions, [...some, ...all]);
 });
+
+test("of many windows over one another none is planned more often than there are others", async (t) => {
+  const windows = Array.from({ length: 24 }, (_, at) => `sum(id) over (partition by k + ${at} order by v, id)`);
+  await comparePlansAndRows(t, definitions, [
+    [`select ${windows.join(", ")} from r where id < 4 order by id`, /WindowAgg/],
+  ]);
+});

@@ -43,11 +43,21 @@ export function orderedPartitions(
   const { columns } = at.input;
   const sort = { kind: "sort", input: at.input, keys: order, presorted: 0, top: null, columns, ...estimates } as const;
   const rows = wanted === null ? null : (isFiltered ? wanted * partitionRows : wanted) + partitionRows;
-  const input = orderedPartitions(at.input, order, rows, sorted) ?? sorted(sort, rows);
+  const { kind } = bottomOf(at.input);
+  // Each of many windows over one another is looked into once for each above it, and what is no table is not planned twice for a sort that is saved.
+  if (wanted === null && kind !== "scan" && kind !== "window") return null;
+  const input = kind === "window" ? orderedPartitions(at.input, order, rows, sorted) : sorted(sort, rows);
+  if (input === null) return null;
   if (input.kind === "sort" && input.presorted === 0) return null;
   let plan = costed(withInputs({ ...at, isOrdered: true }, [input]));
   for (const outer of between.toReversed()) plan = costed(withInputs(outer, [plan]));
   return plan;
+}
+
+function bottomOf(node: PlanNode): PlanNode {
+  let at = node;
+  while (at.kind === "project" || at.kind === "filter") at = at.input;
+  return at;
 }
 
 /** Keys by which partitions come whole, each in the window's order, and the rows in the wanted one; null where there are none. */
