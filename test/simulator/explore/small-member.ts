@@ -51,7 +51,7 @@ interface OpenedReplica {
   readonly __acquaintance: { readonly __hasAnswered: boolean[] };
   readonly __viewChange: {
     readonly __doubts: number[];
-    readonly __votes: unknown[];
+    readonly __votes: { clear(): void };
     __enteredAt: number;
     __votedAt: number;
     __askedViewAt: number;
@@ -194,7 +194,7 @@ export class SmallMember {
     core.__lastToken = 0;
     core.effects = [];
     // What a view began with is of no use once its log is known.
-    if (core.logView === core.view) this.#opened.__viewChange.__votes.fill(null);
+    if (core.logView === core.view) this.#opened.__viewChange.__votes.clear();
     const number = new Map(this.queue.map(({ id }, index) => [id, index + 1]));
     const renamed = (id: number): number => number.get(id) ?? 0;
     this.queue = this.queue.map((effect) => ({ ...effect, id: renamed(effect.id) }));
