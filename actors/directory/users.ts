@@ -289,12 +289,13 @@ export class Users {
     throw new KimberliteError("userInUse", `"${name}": ${lines.slice(0, 3).join(", ")}`, { detail: { uses } });
   }
 
-  /** What the tenants have of a user, in words. */
+  /** What the tenants have of a user, in words. @param params `beside`: the one tenant that is not asked for */
   async #uses(name: string, params: Params): Promise<readonly string[]> {
     const lines: string[] = [];
     for (let shard = 1; shard < this.#host.shards; shard++) {
       for (const { tenant, uses } of await this.#host.link.roleUses(shard, name)) {
         const tenantName = this.#host.tenantName(tenant) ?? String(tenant);
+        if (tenantName === params["beside"]) continue;
         const isOwn = tenantName === params["tenant"] && uses.length <= usesToldMax;
         const counted = `${uses.length} object${uses.length === 1 ? "" : "s"} in database ${tenantName}`;
         lines.push(...(isOwn ? uses : [counted]));

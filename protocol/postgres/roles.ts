@@ -26,6 +26,8 @@ export interface RoleRun {
   /** µs since 2000. */
   readonly now: number;
   report(report: ErrorReport): void;
+  /** Before roles are dropped, once all is asked that can be: commits what hinders that no more. False: there was nothing to commit. */
+  settle(): Promise<boolean>;
 }
 
 export type RoleStatement = CreateRole | AlterRole | DropRole | RenameRole | GrantRole;
@@ -136,38 +138,60 @@ async function alter(statement: AlterRole, { actor, administration, settings, no
   return "ALTER ROLE";
 }
 
-/** Throws 55006 for who asks, 42704 for a name that nobody has, 2BP01 while something of the role is left. */
-async function dropOne(name: string, ifExists: boolean, { actor, administration, report }: RoleRun): Promise<void> {
+/** Throws 55006 for who asks, 42704 for a name that nobody has. */
+function expectMayDrop(name: string, ifExists: boolean, actor: RoleActor): void {
   const role = actor.roles.find(name);
   if (role === null && name !== actor.sessionUser) {
-    const message = `role "${name}" does not exist`;
-    if (!ifExists) throw new SqlError("42704", message);
-    report(notice(`${message}, skipping`));
+    if (!ifExists) throw new SqlError("42704", `role "${name}" does not exist`);
     return;
   }
   if (name === actor.user) throw new SqlError("55006", "current user cannot be dropped");
   if (name === actor.sessionUser) throw new SqlError("55006", "session user cannot be dropped");
   if (role?.isSuperuser === true && !actor.isSuperuser) throw refused("must be superuser to drop superusers");
   expectWithin(name, actor);
+}
+
+const hindered = (name: string, error: unknown): SqlError =>
+  inUse(`role "${name}" cannot be dropped because some objects depend on it`, error);
+
+/** Throws 2BP01 while something of the role is left. */
+async function dropOne(name: string, ifExists: boolean, { actor, administration, report }: RoleRun): Promise<void> {
+  if (actor.roles.find(name) === null) return report(notice(`role "${name}" does not exist, skipping`));
   try {
     await administration.call("user.drop", { name, ifExists, tenant: actor.tenantName }, actor.principal);
   } catch (error) {
-    throw hasCode(error, "userInUse")
-      ? inUse(`role "${name}" cannot be dropped because some objects depend on it`, error)
-      : error;
+    throw hasCode(error, "userInUse") ? hindered(name, error) : error;
   }
 }
 
+/** Throws 2BP01 while another tenant than the session's has something of a role. */
+async function expectUnusedElsewhere(name: string, { actor, administration }: RoleRun): Promise<void> {
+  const uses = await administration.call("user.uses", { name, beside: actor.tenantName }, actor.principal);
+  if (!Array.isArray(uses) || uses.length === 0) return;
+  throw new SqlError("2BP01", `role "${name}" cannot be dropped because some objects depend on it`, {
+    detail: uses.join("\n"),
+  });
+}
+
 async function drop(statement: DropRole, run: RoleRun): Promise<string> {
-  if (!mayMakeRoles(run.actor)) throw refused("permission denied to drop role");
-  const names = statement.names.map((name) => run.actor.named(name));
+  const { actor } = run;
+  if (!mayMakeRoles(actor)) throw refused("permission denied to drop role");
+  const names = statement.names.map((name) => actor.named(name));
   // All or none, as far as it can be told before.
   for (const name of names) {
     if (isPredefinedRole(name))
       throw new SqlError("2BP01", `cannot drop role ${name} because it is required by the database system`);
-    if (!statement.ifExists && name !== run.actor.sessionUser) expectKnown(name, run.actor);
+    expectMayDrop(name, statement.ifExists, actor);
+    await expectUnusedElsewhere(name, run);
   }
-  for (const name of names) await dropOne(name, statement.ifExists, run);
+  const isBehind = await run.settle();
+  try {
+    for (const name of names) await dropOne(name, statement.ifExists, run);
+  } catch (error) {
+    if (!isBehind || !(error instanceof SqlError)) throw error;
+    const hint = "What the query has done before is committed.";
+    throw new SqlError(error.sqlState, error.message, { ...error.fields, hint });
+  }
   return "DROP ROLE";
 }
 

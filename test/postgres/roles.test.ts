@@ -219,3 +219,35 @@ test("a role has as many sessions as its limit says, and none in a database that
     }
   }
 });
+
+test("what is said of roles is done beside the transaction of its query: the end of a role behind it, and what stays is told", async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-roles-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const node = await startScramNode(directory);
+  t.teardown(() => node.stop());
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
+  const admin = await connect(node, "admin");
+  const warnings: string[] = [];
+  admin.on("notice", ({ message }) => warnings.push(message ?? ""));
+  await t.throwsAsync(admin.query("CREATE ROLE kept; CREATE ROLE kept_too; SELECT 1 / 0"), { code: "22012" });
+  t.deepEqual(warnings, ["done before the error, and not taken back: CREATE ROLE, CREATE ROLE"]);
+  t.deepEqual(await column(admin, "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^kept' ORDER BY 1"), [
+    "kept",
+    "kept_too",
+  ]);
+  await admin.query("CREATE TABLE a (id int); CREATE TABLE b (id int)");
+  await admin.query("ALTER TABLE a OWNER TO kept; ALTER TABLE b OWNER TO kept");
+  await t.throwsAsync(admin.query("DROP TABLE a; DROP ROLE kept"), { code: "2BP01" });
+  await t.throwsAsync(admin.query("DROP TABLE a; DROP TABLE b; DROP ROLE kept; SELECT 1"), { code: "25001" });
+  await t.throwsAsync(admin.query("DROP TABLE a; DROP TABLE b; DROP ROLE kept, nobody"), { code: "42704" });
+  t.is((await admin.query("SELECT FROM a, b")).rowCount, 0, "both are there");
+  await admin.query("DROP TABLE a; DROP TABLE b; DROP ROLE kept; DROP ROLE kept_too");
+  t.deepEqual(await column(admin, "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^kept'"), []);
+  for (const text of ["ALTER ROLE admin SET work_mem = '6MB'", "ALTER DATABASE main OWNER TO admin"]) {
+    await admin.query("BEGIN");
+    t.like(await t.throwsAsync(admin.query(text)), { code: "25001" }, text);
+    await admin.query("ROLLBACK");
+  }
+  t.is(warnings.length, 1, "what was refused, or done whole, is warned of by nobody");
+  await admin.end();
+});

@@ -158,6 +158,7 @@ export class RoleSession {
       settings: this.#settings.forEngine(),
       now: 0,
       report: ({ message }) => void this.notices.push(message),
+      settle: async () => false,
     });
     return answered(tag);
   }

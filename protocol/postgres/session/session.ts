@@ -26,6 +26,7 @@ import { type Portal, portalOf } from "../portals.js";
 import { FatalError, reportOf } from "../reports.js";
 import type { SessionSettings } from "../settings.js";
 import { type CachedStatement, firstParameter } from "../statement.js";
+import { rolesFrom } from "./at-once.js";
 import { Channels } from "./channels.js";
 import { Descriptions } from "./descriptions.js";
 import { Exchange, type SessionHost } from "./exchange.js";
@@ -278,6 +279,7 @@ export class Session {
   async #failed(error: unknown, isQuery: boolean): Promise<boolean> {
     const report = reportOf(error, this.#exchange.place);
     if (report === null) throw error;
+    this.#statements.atOnce.tellDone();
     this.#exchange.writer.error(report);
     if (report.severity === "FATAL") {
       this.#exchange.flush();
@@ -347,8 +349,10 @@ export class Session {
     } else {
       const statements = this.#exchange.host.statements.statements(text);
       if (statements.length === 0) this.#exchange.writer.emptyQueryResponse();
+      const tail = rolesFrom(statements);
       for (const [index, statement] of statements.entries()) {
         this.#exchange.place = { text, offset: statement.offset };
+        this.#statements.atOnce.isTail = index >= tail;
         expectNoParameters(statement);
         const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
         await this.#run(portal, index, statements.length);
@@ -358,6 +362,7 @@ export class Session {
     this.#statements.isLastOfQuery = false;
     this.#statements.isOneOfSeveral = false;
     await this.#transactions.endImplicit();
+    this.#statements.atOnce.forget();
     this.#ready();
   }
 
@@ -392,6 +397,7 @@ export class Session {
   }
 
   #synced(): void {
+    this.#statements.atOnce.forget();
     if (!this.#exchange.transaction.isExplicit) this.#exchange.closeCursorsOfTransaction();
     this.#exchange.round += 1;
     this.#ready();

@@ -1,22 +1,19 @@
 /** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
-import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
 import { temporaryMadeSetting, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { lockKeeperSetting } from "../../../runtime/query/session-locks.js";
-import type { SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
 import type { RelationName } from "../../../runtime/query/syntax/ast-query.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { checkpointRole } from "../../../runtime/types/predefined-roles.js";
 import { CopyRuns } from "../copy-runs.js";
-import { runDatabaseStatement, setDatabaseOwner } from "../databases.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import type { Portal, WrittenRun } from "../portals.js";
 import { warning } from "../reports.js";
-import { hasLeft, type RoleStatement, runRoleStatement } from "../roles.js";
+import { hasLeft } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
-import { runAlterDefault } from "../session-defaults.js";
 import type { CachedStatement } from "../statement.js";
+import { AtOnce } from "./at-once.js";
 import type { Channels } from "./channels.js";
 import { Cursors } from "./cursors.js";
 import { type Descriptions, textColumn } from "./descriptions.js";
@@ -35,6 +32,8 @@ export class Statements {
   readonly #cursors: Cursors;
   readonly #commands: SettingCommands;
   readonly #copies: CopyRuns;
+  /** What of them is done beside the session's transaction. */
+  readonly atOnce: AtOnce;
   /** The statement that runs is the last of its Query. */
   isLastOfQuery = false;
   /** It is one of several of its Query, which are a block. */
@@ -46,6 +45,7 @@ export class Statements {
     this.#transactions = transactions;
     this.#descriptions = descriptions;
     this.#cursors = new Cursors(exchange, descriptions, this);
+    this.atOnce = new AtOnce(exchange, transactions);
     const { settings, transaction, inbox, writer, runs } = exchange;
     this.#commands = new SettingCommands(settings, transaction, exchange.roles, (report) => exchange.notice(report));
     this.#copies = new CopyRuns({
@@ -229,7 +229,7 @@ export class Statements {
       case "setOwner":
         await this.#expectRole(statement.owner);
         if (statement.objectType !== "database") return "elsewhere";
-        return this.#setDatabaseOwner(statement);
+        return tagOnly(await this.atOnce.setDatabaseOwner(statement));
       case "alterTable":
         for (const action of statement.actions) if (action.kind === "setOwner") await this.#expectRole(action.owner);
         return "elsewhere";
@@ -238,30 +238,13 @@ export class Statements {
       case "dropRole":
       case "renameRole":
       case "grantRole":
-        return this.#changeRoles(statement, cachedStatement.command);
+        return tagOnly(await this.atOnce.changeRoles(statement, cachedStatement));
       case "alterDefault":
-        return tagOnly(
-          await runAlterDefault(statement, {
-            actor: await this.#exchange.roles.actor(),
-            administration: this.#exchange.host.administration,
-            commands: this.#commands,
-          }),
-        );
+        return tagOnly(await this.atOnce.alterDefault(statement, cachedStatement, this.#commands));
       case "createDatabase":
       case "alterDatabase":
       case "dropDatabase":
-        return tagOnly(
-          await runDatabaseStatement(
-            statement,
-            await this.#exchange.roles.actor(),
-            this.#exchange.host.administration,
-            (report) => this.#exchange.notice(report),
-            {
-              peers: this.#exchange.host.peers,
-              pause: (delayMs) => new Promise((resolve) => this.#exchange.host.after(delayMs, resolve)),
-            },
-          ),
-        );
+        return tagOnly(await this.atOnce.changeDatabases(statement, cachedStatement));
       case "lockTable":
         if (!this.#exchange.transaction.isOpen) {
           throw new SqlError("25P01", "LOCK TABLE can only be used in transaction blocks");
@@ -320,30 +303,6 @@ export class Statements {
     const { isSuperuser, roles, user } = await this.#exchange.roles.actor();
     if (isSuperuser || roles.rightsOf(user).has(checkpointRole)) return;
     throw new SqlError("42501", "must be superuser or have privileges of pg_checkpoint to do CHECKPOINT");
-  }
-
-  async #setDatabaseOwner(statement: SetOwner): Promise<LocalResult> {
-    const { roles, host } = this.#exchange;
-    const tag = await setDatabaseOwner(statement, await roles.actor(), host.administration);
-    // What follows is judged by what it has done.
-    await roles.actor();
-    return tagOnly(tag);
-  }
-
-  /** Roles are the node's: what is said of them is done at once, whatever becomes of the session's transaction. */
-  async #changeRoles(statement: RoleStatement, command: string): Promise<LocalResult> {
-    const { transaction, roles, settings, runs, host } = this.#exchange;
-    if (transaction.isExplicit) throw new SqlError("25001", `${command} cannot run inside a transaction block`);
-    const tag = await runRoleStatement(statement, {
-      actor: await roles.actor(),
-      administration: host.administration,
-      settings: settings.forEngine(),
-      now: sqlTimeOf(runs.now()),
-      report: (report) => this.#exchange.notice(report),
-    });
-    // What follows is judged by what it has done.
-    await roles.actor();
-    return tagOnly(tag);
   }
 
   async #performThere(

@@ -27,7 +27,7 @@ import {
   setSchema,
   truncate,
 } from "./others.js";
-import { dropOwned, reassignOwned } from "./owned.js";
+import { dropOwned, expectNoneOf, reassignOwned } from "./owned.js";
 import { setOwner } from "./owner.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -93,10 +93,11 @@ function carryOut(statement: DefinitionStatement | Truncate, ports: DefinitionPo
       return dropOwned(statement, ports);
     case "reassignOwned":
       return reassignOwned(statement, ports);
+    case "dropRole":
+      return expectNoneOf(statement, ports);
     case "grantRole":
     case "createRole":
     case "alterRole":
-    case "dropRole":
     case "renameRole":
       throw notSupported("changing roles by SQL", placeOf(statement.location));
     case "alterDefault":

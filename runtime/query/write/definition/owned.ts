@@ -2,8 +2,9 @@
 import { type CatalogObject, type DefaultPrivileges, isType } from "../../catalog/model.js";
 import { publicSchema } from "../../catalog/over-trees.js";
 import { allOf, type Guarded, type GuardedObject, grantsOn, isGuarded, withAcls } from "../../catalog/privileges.js";
+import { roleUses } from "../../catalog/role-uses.js";
 import { SqlError } from "../../error.js";
-import type { DropOwned, ReassignOwned } from "../../syntax/ast-role.js";
+import type { DropOwned, DropRole, ReassignOwned } from "../../syntax/ast-role.js";
 import { revoked } from "./acl-change.js";
 import { dropRelation } from "./drop.js";
 import { dropSchema } from "./drop-statement.js";
@@ -53,6 +54,18 @@ const order = [
   "enum",
   "schema",
 ] as const satisfies readonly GuardedObject["kind"][];
+
+/** DROP ROLE as far as it is a tenant's affair: nothing of a role is left, as the transaction has it. Throws 2BP01. */
+export function expectNoneOf({ names }: DropRole, { draft }: DefinitionPorts): DefinitionResult {
+  for (const name of names) {
+    const uses = roleUses(draft.catalog, name);
+    if (uses.length > 0)
+      throw new SqlError("2BP01", `role "${name}" cannot be dropped because some objects depend on it`, {
+        detail: uses.join("\n"),
+      });
+  }
+  return { tag: "DROP ROLE" };
+}
 
 export function dropOwned(statement: DropOwned, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
