@@ -5,7 +5,7 @@
 import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { nameOfKey, type Overlay } from "../../../runtime/query/table/overlay.js";
 import type { ChangeTarget } from "../../../runtime/query/write/many-changes.js";
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
+import type { ChangeStrength } from "../../../runtime/query/write/row-strength.js";
 import { tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -43,15 +43,20 @@ export class RowChanges implements ChangeTarget {
     this.#isContended = locks.hasOthers;
   }
 
-  claim(treeKey: Uint8Array, strength: LockStrength): boolean {
+  isNew(treeKey: Uint8Array): boolean {
     if (this.#rows.has(tableTree.rows, treeKey)) return false;
-    if (this.#same.size > 0 && this.#same.has(nameOfKey(treeKey))) return false;
+    return this.#same.size === 0 || !this.#same.has(nameOfKey(treeKey));
+  }
+
+  lock(treeKey: Uint8Array, strength: ChangeStrength): void {
     // Only locks of others have to be looked at: its own are what the keys are in here for.
-    if (!this.#isContended) return true;
-    if (this.#locks.isAlone) return this.#locks.lock(tableTree.rows, treeKey, strength, "block", this.#table);
+    if (!this.#isContended) return;
+    if (this.#locks.isAlone) {
+      this.#locks.lock(tableTree.rows, treeKey, strength, "block", this.#table);
+      return;
+    }
     assert(strength === "update", "keys that are locked by being in here are locked against everybody");
     this.#locks.pass(tableTree.rows, treeKey);
-    return true;
   }
 
   has(treeKey: Uint8Array): boolean {

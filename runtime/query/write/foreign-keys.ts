@@ -223,9 +223,10 @@ export class ForeignKeys {
     const writer = this.writer(child);
     for (const [done, key] of found.entries()) {
       if (done % checkRows === 0) this.#ports.check();
-      const row = writer.lock(key, "update");
+      const row = writer.toChange(key);
       if (row === null) continue;
       if (constraint.onDelete === "cascade") {
+        writer.lockFor(row, null);
         writer.delete(row);
         this.wrote(child, row, null);
       } else this.#change(writer, constraint, row, "setNull", true);
@@ -287,7 +288,7 @@ export class ForeignKeys {
     this.#ports.locks.lockTable(child, true);
     const writer = this.writer(child);
     for (const key of new ReferringRows(this.#ports, child, parent, constraint).find(values)) {
-      const row = writer.lock(key, "update");
+      const row = writer.toChange(key);
       if (row === null) continue;
       const next = this.#change(writer, constraint, row, action === "cascade" ? now : action, now === null);
       // A default that is the key which is gone changes nothing, so that nobody would look whether it is there.
@@ -317,6 +318,7 @@ export class ForeignKeys {
       else next[number - 1] = to[at] ?? null;
     }
     writer.prepare(next, written);
+    writer.lockFor(row, next);
     this.wrote(writer.table, row, writer.update(row, next));
     return next;
   }

@@ -15,18 +15,21 @@ import { compareBytes } from "../table/key-buffer.js";
 import { rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import { isRemovable, ManyRemovals } from "./many-removals.js";
-import type { LockStrength, WritePorts } from "./ports.js";
+import type { WritePorts } from "./ports.js";
 import { entriesOf } from "./row-entries.js";
+import type { ChangeStrength } from "./row-strength.js";
 import { isTouched, rowBytesMax, rowTooBig, TableWriter } from "./table-writer.js";
 
 /** The state's rows, and where changes of them go. */
 export interface ChangeTarget {
   readonly state: TreeReader;
-  /** Whether a row is to be changed: false for one that the statement has changed. Throws what has to be waited for. */
-  claim(treeKey: Uint8Array, strength: LockStrength): boolean;
+  /** Whether the statement has not come to a row before. */
+  isNew(treeKey: Uint8Array): boolean;
+  /** Locks a row that is about to be changed. Throws what has to be waited for. */
+  lock(treeKey: Uint8Array, strength: ChangeStrength): void;
   /** Whether a row was changed. */
   has(treeKey: Uint8Array): boolean;
-  /** A row that was claimed stays as it is. */
+  /** A row that was locked stays as it is. */
   keep(treeKey: Uint8Array): void;
   put(space: number, object: number, treeKey: Uint8Array, content: Uint8Array): void;
   remove(space: number, object: number, treeKey: Uint8Array): void;
@@ -56,7 +59,7 @@ export function manyChangesOf(modification: BoundModification, ports: WritePorts
       const rowKey = planned[keyPlace];
       assert(rowKey instanceof Uint8Array, "a row key is bytes");
       const treeKey = treeKeys.item(ports.tenant, table.storage, rowKey);
-      if (!target.claim(treeKey, one.strength)) continue;
+      if (!target.isNew(treeKey)) continue;
       const isThere = target.state.get(tableTree.rows, treeKey);
       assert(isThere, "a row that a plan names is in the state that it reads");
       one.change(planned, rowKey, treeKey, target);
@@ -68,8 +71,7 @@ export function manyChangesOf(modification: BoundModification, ports: WritePorts
 }
 
 interface RowChange {
-  readonly strength: LockStrength;
-  /** Changes the row that the state shows. */
+  /** Locks the row that the state shows, and changes it. */
   change(planned: readonly Datum[], rowKey: Uint8Array, treeKey: Uint8Array, target: ChangeTarget): void;
   /** All rows of the statement are changed. */
   settle(target: ChangeTarget): void;
@@ -80,8 +82,10 @@ function deleting({ table, rules }: BoundDelete, ports: WritePorts): RowChange |
   const removals = new ManyRemovals(ports);
   const remove = removals.of(table, rules);
   return {
-    strength: "update",
-    change: (_planned, rowKey, treeKey, target) => remove(rowKey, treeKey, target),
+    change: (_planned, rowKey, treeKey, target) => {
+      target.lock(treeKey, "update");
+      remove(rowKey, treeKey, target);
+    },
     settle: (target) => removals.settle(target),
   };
 }
@@ -107,7 +111,10 @@ function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
     const old = codec.decode(valueBytes, valueView, valueStart + fromBytes);
     const next = [...old];
     for (let at = 0; at < columns.length; at++) next[(columns[at] ?? 0) - 1] = planned[places[at] ?? -1] ?? null;
+    // What may not become of a row is an error, whoever else has it.
     writer.prepare(next, columns);
+    // No unique key is written, so that those who refer to the row are not kept out.
+    target.lock(treeKey, "noKeyUpdate");
     const content = codec.encodeView(next);
     if (content.length > rowBytesMax) throw rowTooBig(content.length);
     const stored = valueBytes.subarray(valueStart + fromBytes, valueStart + valueLength);
@@ -132,8 +139,7 @@ function updating(statement: BoundUpdate, ports: WritePorts): RowChange | null {
         target.remove(tableSpace.index, index.storage, entryKey.item(ports.tenant, index.storage, gone));
     }
   };
-  // No unique key is written, so that those who refer to the row are not kept out.
-  return { strength: "noKeyUpdate", change, settle: () => {} };
+  return { change, settle: () => {} };
 }
 
 /** Whether rows keep their keys, lead where they led, and nobody refers to what is written. */

@@ -129,7 +129,8 @@ export class ManyRemovals {
           if (target.has(treeKey)) continue;
           locks.awaitWriters(tableTree.rows, treeKey);
           throw stillReferenced(this.#ports, parent, constraint, child, values);
-        } else if (target.claim(treeKey, "update")) {
+        } else if (target.isNew(treeKey)) {
+          target.lock(treeKey, "update");
           const isThere = target.state.get(tableTree.rows, treeKey);
           assert(isThere, "a row that refers to another is in the state that it was found in");
           remove(rowKey, treeKey, target);

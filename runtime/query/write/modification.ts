@@ -13,6 +13,7 @@ import type { Datum } from "../types/datum.js";
 import { checkOptionViolated } from "./constraint-errors.js";
 import { ForeignKeys } from "./foreign-keys.js";
 import type { RowExpression, WritePorts } from "./ports.js";
+import { type ChangeStrength, keyColumnsOf } from "./row-strength.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
 
 export interface ModificationResult {
@@ -68,11 +69,8 @@ export function readsWhileWriting(modification: BoundModification): boolean {
   ].some(hasSubquery);
 }
 
-/** How a row that is there is changed, and what keeps others from it meanwhile. */
-interface RowChange {
-  readonly strength: "update" | "noKeyUpdate";
-  readonly change: (old: StoredRow, planned: readonly Datum[]) => void;
-}
+/** Locks a row that is there, and changes it. */
+type RowChange = (old: StoredRow, planned: readonly Datum[]) => void;
 
 const mergedTwice = (): SqlError =>
   new SqlError("21000", "MERGE command cannot affect row a second time", {
@@ -221,7 +219,8 @@ class Run {
     const condition = where === null ? null : this.#ports.compile(where, ids);
     const changes = assignments.map(({ column, value }) => ({ column, value: this.#ports.compile(value, ids) }));
     const columns = changes.map(({ column }) => column);
-    const strength = this.#strength(columns);
+    // PostgreSQL counts all that is generated as assigned here.
+    const strength = this.#strength([...columns, ...rules.generated.map(({ column }) => column)]);
     return (key, excluded) => {
       const old = condition === null ? this.#writer.lock(key, strength) : this.#writer.hold(key, strength);
       assert(old !== null, "a row that is in the way of another is there");
@@ -240,53 +239,46 @@ class Run {
     };
   }
 
-  /** A change of columns that no unique key has leaves the row's key alone. */
-  #strength(columns: readonly number[]): "update" | "noKeyUpdate" {
-    const { table } = this.#writer;
-    const isKey = (number: number): boolean =>
-      table.keyColumns.includes(number) ||
-      this.#ports.catalog
-        .indexesOf(table)
-        .some(({ isUnique, keys }) => isUnique && keys.some(({ column }) => column === number));
-    return columns.some(isKey) ? "update" : "noKeyUpdate";
+  /** Before a row is looked at, it is locked for all that may become of columns which are assigned. */
+  #strength(columns: readonly number[]): ChangeStrength {
+    const keys = keyColumnsOf(this.#table, this.#ports.catalog);
+    return columns.some((number) => keys.includes(number)) ? "update" : "noKeyUpdate";
   }
 
   /** @param columns those that are given new values */
   #change(old: StoredRow, next: Datum[], columns: readonly number[]): StoredRow {
     this.#writer.prepare(next, columns);
+    this.#writer.lockFor(old, next);
     const after = this.#writer.update(old, next);
     this.#foreignKeys.wrote(this.#table, old, after);
     return after;
   }
 
   update({ key, assignments }: BoundUpdate, rows: readonly (readonly Datum[])[]): void {
-    const { strength, change } = this.#updating(assignments);
-    this.#each(this.#place(key), rows, strength, change);
+    this.#each(this.#place(key), rows, this.#updating(assignments));
   }
 
   delete({ key }: BoundDelete, rows: readonly (readonly Datum[])[]): void {
-    const { strength, change } = this.#deleting();
-    this.#each(this.#place(key), rows, strength, change);
+    this.#each(this.#place(key), rows, this.#deleting());
   }
 
   #updating(assignments: BoundUpdate["assignments"]): RowChange {
     const changes = assignments.map(({ column, id }) => ({ column, place: this.#place(id) }));
     const columns = changes.map(({ column }) => column);
-    const change: RowChange["change"] = (old, planned) => {
+    return (old, planned) => {
       const next = [...old.values];
       for (const { column, place } of changes) next[column - 1] = planned[place] ?? null;
       this.#wrote(this.#change(old, next, columns).values, planned);
     };
-    return { strength: this.#strength(columns), change };
   }
 
   #deleting(): RowChange {
-    const change: RowChange["change"] = (old, planned) => {
+    return (old, planned) => {
+      this.#writer.lockFor(old, null);
       this.#writer.delete(old);
       this.#foreignKeys.wrote(this.#table, old, null);
       this.#wrote(old.values, planned);
     };
-    return { strength: "update", change };
   }
 
   /** Each row by the action that the plan has chosen for it. A row of the table that two rows of the source would change is an error. */
@@ -299,14 +291,14 @@ class Run {
         const places = each.values.map((id) => (id === null ? -1 : this.#place(id)));
         return (planned) => this.#insertOne(places, planned);
       }
-      const { strength, change } = each.kind === "update" ? this.#updating(each.assignments) : this.#deleting();
+      const change = each.kind === "update" ? this.#updating(each.assignments) : this.#deleting();
       return (planned) => {
         const rowKey = planned[keyPlace];
         assert(rowKey instanceof Uint8Array, "a row key is bytes");
         const name = nameOfKey(rowKey);
         if (written.has(name)) throw mergedTwice();
         written.add(name);
-        const old = this.#writer.isWritten(rowKey) ? null : this.#writer.lock(rowKey, strength);
+        const old = this.#writer.isWritten(rowKey) ? null : this.#writer.toChange(rowKey);
         if (old !== null) change(old, planned);
       };
     });
@@ -330,13 +322,8 @@ class Run {
     return row;
   }
 
-  /** Each row that the plan names, once, locked. */
-  #each(
-    keyPlace: number,
-    rows: readonly (readonly Datum[])[],
-    strength: "update" | "noKeyUpdate",
-    change: (old: StoredRow, planned: readonly Datum[]) => void,
-  ): void {
+  /** Each row that the plan names, once. */
+  #each(keyPlace: number, rows: readonly (readonly Datum[])[], change: RowChange): void {
     const seen = rows.length > 1 ? new Set<string>() : null;
     for (const planned of rows) {
       const key = planned[keyPlace];
@@ -347,7 +334,7 @@ class Run {
         seen.add(name);
       }
       if (this.#writer.isWritten(key)) continue;
-      const old = this.#writer.lock(key, strength);
+      const old = this.#writer.toChange(key);
       if (old !== null) change(old, planned);
     }
   }

@@ -30,6 +30,7 @@ import {
   uniqueViolated,
 } from "./constraint-errors.js";
 import type { RowExpression, WritePorts } from "./ports.js";
+import { areChanged, type ChangeStrength, keyColumnsOf } from "./row-strength.js";
 import { constraintOf, expectUnshared, isShared, keyPrefix } from "./unique-keys.js";
 
 /** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
@@ -97,6 +98,8 @@ export class TableWriter {
   readonly #indexes: readonly IndexWork[];
   readonly #primary: IndexDefinition | null;
   readonly #key = new TableKey();
+  /** Numbers of columns that a foreign key may refer to, once they are asked for. */
+  #keyColumns: readonly number[] | null = null;
   #prepared = 0;
   /** Keys that rows were given which other rows may have. */
   #shareable: Placed[] = [];
@@ -346,20 +349,33 @@ export class TableWriter {
    * Locks the row that a statement found and is about to change. Null when it is gone. Throws 40001 when it was changed
    * behind the transaction's snapshot.
    */
-  lock(rowKey: Uint8Array, strength: "update" | "noKeyUpdate"): StoredRow | null {
+  lock(rowKey: Uint8Array, strength: ChangeStrength): StoredRow | null {
     const treeKey = this.#rowTreeKey(rowKey);
     this.#ports.locks.lock(tableTree.rows, treeKey, strength, "block", this.table);
-    return this.#locked(treeKey, rowKey);
+    return this.#seen(treeKey, rowKey);
   }
 
   /** The same of a row that may stay as it is: it has to be locked again before it is changed. */
-  hold(rowKey: Uint8Array, strength: "update" | "noKeyUpdate"): StoredRow | null {
+  hold(rowKey: Uint8Array, strength: ChangeStrength): StoredRow | null {
     const treeKey = this.#rowTreeKey(rowKey);
     this.#ports.locks.hold(tableTree.rows, treeKey, strength, "block", this.table);
-    return this.#locked(treeKey, rowKey);
+    return this.#seen(treeKey, rowKey);
   }
 
-  #locked(treeKey: Uint8Array, rowKey: Uint8Array): StoredRow | null {
+  /** The same without a lock: what is to become of the row says how it is to be locked (`lockFor`). */
+  toChange(rowKey: Uint8Array): StoredRow | null {
+    return this.#seen(this.#rowTreeKey(rowKey), rowKey);
+  }
+
+  /** Locks a row for what is to become of it; null when it is to be deleted. Nobody has changed it since it was found. */
+  lockFor({ key, treeKey = this.#rowTreeKey(key), values }: StoredRow, next: readonly Datum[] | null): void {
+    this.#keyColumns ??= keyColumnsOf(this.table, this.#ports.catalog);
+    const isOfKey = next === null || areChanged(this.table, this.#keyColumns, values, next);
+    const strength = isOfKey ? "update" : "noKeyUpdate";
+    this.#ports.locks.lock(tableTree.rows, treeKey, strength, "block", this.table);
+  }
+
+  #seen(treeKey: Uint8Array, rowKey: Uint8Array): StoredRow | null {
     const { snapshot } = this.#ports;
     const row = this.#find(treeKey, rowKey);
     if (snapshot < 0) return row;

@@ -10,7 +10,7 @@ import type { PlanNode, ScanNode } from "../../plan/plan.js";
 import { rowKeyCodecOf } from "../../table/index-keys.js";
 import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
-import type { LockStrength } from "../ports.js";
+import { areChanged, keyColumnsOf } from "../row-strength.js";
 import { drawsOf } from "./draws.js";
 import { entryOf, type IndexProgram, indexPrograms, moveEntry, removeEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
@@ -29,13 +29,13 @@ function scanOf(
   };
 }
 
-/** Finds the row of a run by its key, locks it, and shows it in the state; null when there is none, false when it is not to be had. */
-type FindRow = (run: ProgramRun) => Uint8Array | null | false;
+/** Finds the row of a run by its key, and shows it in the state; null when there is none. */
+type FindRow = (run: ProgramRun) => Uint8Array | null;
 
-function findRow(table: TableDefinition, keyValues: readonly KeyValue[], strength: LockStrength): FindRow {
+function findRow(table: TableDefinition, keyValues: readonly KeyValue[]): FindRow {
   const keyCodec = rowKeyCodecOf(table);
   const key = new TableKey();
-  return ({ state, tenant, frame, lock }) => {
+  return ({ state, tenant, frame }) => {
     const values: Datum[] = [];
     for (const part of keyValues) {
       const value = part.kind === "parameter" ? frame.parameters[part.index] : part.value;
@@ -45,11 +45,7 @@ function findRow(table: TableDefinition, keyValues: readonly KeyValue[], strengt
       values.push(value);
     }
     const treeKey = key.item(tenant, table.storage, keyCodec.encodeBound(values));
-    if (!state.get(tableTree.rows, treeKey)) return null;
-    if (!lock(tableTree.rows, treeKey, strength, table)) return false;
-    const isThere = state.get(tableTree.rows, treeKey);
-    assert(isThere, "a row that is locked stays");
-    return treeKey;
+    return state.get(tableTree.rows, treeKey) ? treeKey : null;
   };
 }
 
@@ -66,7 +62,7 @@ export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgr
   const written = [...assignments.map(({ column }) => column), ...checked.generated.map(({ place }) => place + 1)];
   const isWritten = (number: number): boolean => written.includes(number);
   const references = referencesOf(table, catalog, isWritten);
-  if (references === null || !isApart(table, isWritten, catalog)) return null;
+  if (references === null) return null;
   const all = indexPrograms(rules, rowSlots(table, rules));
   if (all === null) return null;
   const indexes = all.filter(({ places }) => places === null || places.some((place) => isWritten(place + 1)));
@@ -84,20 +80,28 @@ export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgr
     expressions.push(expression);
     computed.push({ place: column - 1, compute });
   }
-  // A change of columns that no unique key has leaves the row's key alone.
-  const isOfKey = all.some(({ index }) => index.isUnique && index.keys.some(({ column }) => isWritten(column)));
-  const strength = isOfKey ? "update" : "noKeyUpdate";
-  const find = findRow(table, keyValues, strength);
-  const run = changeRow(table, find, computed, checked, indexes, references);
+  const keys = {
+    own: keyColumnsOf(table, catalog).filter(isWritten),
+    kept: keptColumns(table, catalog).filter(isWritten),
+  };
+  const run = changeRow(table, findRow(table, keyValues), computed, checked, indexes, references, keys);
   return { rows: 1, input: "statement", draws: drawsOf(expressions), isLoad: false, block: null, run };
 }
 
-/** Whether the key stays, and nobody refers to what is written. */
-function isApart(table: TableDefinition, isWritten: (number: number) => boolean, catalog: Catalog): boolean {
-  if (table.keyColumns.some(isWritten)) return false;
-  return catalog
+/** Columns that are written, by their numbers. */
+interface WrittenKeys {
+  /** Those that a foreign key may refer to. */
+  readonly own: readonly number[];
+  /** Those that have to keep their values. */
+  readonly kept: readonly number[];
+}
+
+/** A row that moves, or that others may refer to by what changes, is the general way's. */
+function keptColumns(table: TableDefinition, catalog: Catalog): readonly number[] {
+  const referenced = catalog
     .referencing(table.oid)
-    .every(({ constraint }) => constraint.kind !== "foreignKey" || !constraint.referencedColumns.some(isWritten));
+    .flatMap(({ constraint }) => (constraint.kind === "foreignKey" ? constraint.referencedColumns : []));
+  return [...new Set([...table.keyColumns, ...referenced])];
 }
 
 function changeRow(
@@ -107,12 +111,12 @@ function changeRow(
   checked: CompiledRules,
   indexes: readonly IndexProgram[],
   references: readonly Reference[],
+  keys: WrittenKeys,
 ): WriteProgram["run"] {
   const codec = rowCodecOf(table);
   return (run) => {
     const { state, frame } = run;
     const treeKey = find(run);
-    if (treeKey === false) return null;
     if (treeKey === null) return 0;
     const { valueBytes, valueView, valueStart, valueLength } = state;
     const before = codec.decode(valueBytes, valueView, valueStart + 8);
@@ -120,6 +124,9 @@ function changeRow(
     const after = [...before];
     for (const { place, compute } of computed) after[place] = compute(frame);
     if (!isSound(checked, frame, after)) return null;
+    if (areChanged(table, keys.kept, before, after)) return null;
+    const strength = areChanged(table, keys.own, before, after) ? "update" : "noKeyUpdate";
+    if (!run.lock(tableTree.rows, treeKey, strength, table)) return null;
     const content = codec.encodeView(after);
     if (content.length > rowBytesMax) return null;
     // Before the state is looked at again, which shows another value then.
@@ -165,13 +172,13 @@ export function deleteProgram(statement: BoundDelete, catalog: Catalog): WritePr
   if (keyValues === null || checked === null || catalog.referencing(table.oid).length > 0) return null;
   const indexes = indexPrograms(rules, rowSlots(table, rules));
   if (indexes === null) return null;
-  const find = findRow(table, keyValues, "update");
+  const find = findRow(table, keyValues);
   const codec = rowCodecOf(table);
   const run = (row: ProgramRun): number | null => {
     const { state, frame, tenant } = row;
     const treeKey = find(row);
-    if (treeKey === false) return null;
     if (treeKey === null) return 0;
+    if (!row.lock(tableTree.rows, treeKey, "update", table)) return null;
     const before = codec.decode(state.valueBytes, state.valueView, state.valueStart + 8);
     frame.row = before;
     const rowKey = treeKey.slice(itemAt);
