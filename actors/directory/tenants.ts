@@ -14,6 +14,7 @@ import {
   encodeTenantQuota,
 } from "../../runtime/kernel/codecs/control-requests.js";
 import { type DirectoryRow, directoryState, noShard } from "../../runtime/kernel/directory-rows.js";
+import { commentIn, settingsIn } from "../../runtime/kernel/kept-settings.js";
 import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
 import { type Quotas, quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -126,7 +127,8 @@ export class Tenants {
       movingTo: row.targetShard === noShard ? null : row.targetShard,
       createdTime: row.createdTime,
       owner: row.owner === "" ? firstUser : row.owner,
-      settings: row.settings.map(({ name, value }) => ({ name, value })),
+      settings: settingsIn(row.settings).map(({ name, value }) => ({ name, value })),
+      comment: commentIn(row.settings),
       quotas: { bytesMax: row.quotas.bytesMax, streamsMax: row.quotas.streamsMax },
     };
   }

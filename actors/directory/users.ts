@@ -13,7 +13,7 @@ import {
   type UserCreation,
 } from "../../runtime/kernel/codecs/user-requests.js";
 import type { RoleMembersChange } from "../../runtime/kernel/commands/role.js";
-import type { SettingChange } from "../../runtime/kernel/kept-settings.js";
+import { commentIn, commentName, type SettingChange, settingsIn } from "../../runtime/kernel/kept-settings.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { noPassword, type User, type UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -206,6 +206,7 @@ export class Users {
       connectionLimit: row.connectionLimit,
       memberOf: row.memberOf,
       settings: this.#describeSettings(row),
+      comment: commentIn(row.settings),
       tenants: names,
       createdTime,
       mechanism: iterations === 0 ? "none" : "SCRAM-SHA-256",
@@ -215,7 +216,7 @@ export class Users {
 
   /** Those that hold in tenants which are there, by their names. */
   #describeSettings({ settings }: Pick<UserRow, "settings">): readonly Record<string, unknown>[] {
-    return settings.flatMap(({ tenant, name, value }) => {
+    return settingsIn(settings).flatMap(({ tenant, name, value }) => {
       const tenantName = tenant === 0 ? null : this.#host.tenantName(tenant);
       return tenant !== 0 && tenantName === null ? [] : [{ tenant: tenantName, tenantId: tenant, name, value }];
     });
@@ -351,7 +352,8 @@ export class Users {
     const role = named === null ? "" : userName(named);
     const tenant = typeof params["tenant"] === "string" ? this.#host.tenantNumber(params["tenant"]) : 0;
     const change = settingChangeFrom(params, tenant);
-    await this.#host.link.expectForms(recordForms.ownersAndSettings);
+    const isComment = "name" in change && change.name === commentName;
+    await this.#host.link.expectForms(isComment ? recordForms.comments : recordForms.ownersAndSettings);
     const made = await this.#host.logged(
       this.#host.link.command(0, requestKind.settingChange, principal, (out) => encodeSettingChange(out, role, change)),
     );

@@ -159,10 +159,12 @@ export const recordForms = {
   ownersAndSettings: 2,
   /** Keys of rows and indexes beyond 492 bytes. */
   longKeys: 4,
+  /** What COMMENT ON has said of a role or a database. */
+  comments: 8,
 } as const;
 /** What this program knows of them. */
 export const formsKnown: number =
-  recordForms.userWithMemberships | recordForms.ownersAndSettings | recordForms.longKeys;
+  recordForms.userWithMemberships | recordForms.ownersAndSettings | recordForms.longKeys | recordForms.comments;
 
 /** As the body of an answer. */
 export const encodeForms = (forms: number): Uint8Array => Uint8Array.of(forms);

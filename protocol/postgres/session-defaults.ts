@@ -2,7 +2,7 @@
  * ALTER ROLE … SET and ALTER DATABASE … SET: what sessions begin with. They are kept with the role or the database in the system shard, checked
  * here as SET checks them, and hold for sessions that begin later: a database's own, then a role's, then those of a role in a database.
  */
-import type { KeptSetting } from "../../runtime/kernel/kept-settings.js";
+import { type KeptSetting, settingsIn } from "../../runtime/kernel/kept-settings.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { AlterDefault } from "../../runtime/query/syntax/ast-role.js";
 import { hasCode } from "../../runtime/types/errors.js";
@@ -81,7 +81,7 @@ export function beginWith(
 ): void {
   const own = ofRole.filter((kept) => kept.tenant === 0);
   const both = ofRole.filter((kept) => kept.tenant === tenant);
-  for (const { name, value } of [...ofTenant, ...own, ...both]) {
+  for (const { name, value } of settingsIn([...ofTenant, ...own, ...both])) {
     try {
       settings.startup(name, value);
     } catch (error) {

@@ -6,7 +6,8 @@
  *      8  tenant that it holds in; 0: all, and that of the row
  *      …  name and value (each u16 + UTF-8)
  *
- * Nothing stands there while there are none. Names and values are checked by who asks; here they are texts.
+ * Nothing stands there while there are none. Names and values are checked by who asks; here they are texts. What COMMENT ON has said of the
+ * role or the database is one of them, under a name that no setting has.
  */
 import { assert } from "../types/assert.js";
 import type { ByteReader } from "../types/byte-reader.js";
@@ -19,6 +20,17 @@ export interface KeptSetting {
   readonly name: string;
   readonly value: string;
 }
+
+/** The name under which a comment is kept: that of a setting is another, or has a dot. */
+export const commentName = "comment";
+
+/** Without the comment that is kept with them. */
+export const settingsIn = (kept: readonly KeptSetting[]): readonly KeptSetting[] =>
+  kept.filter(({ name }) => name !== commentName);
+
+/** Null where nothing was said. */
+export const commentIn = (kept: readonly KeptSetting[]): string | null =>
+  kept.find(({ name }) => name === commentName)?.value ?? null;
 
 export type SettingChange =
   | { readonly action: "set"; readonly tenant: number; readonly name: string; readonly value: string }
@@ -54,7 +66,7 @@ export function decodeKeptSettings(reader: ByteReader): readonly KeptSetting[] {
 export function changedSettings(settings: readonly KeptSetting[], change: SettingChange): readonly KeptSetting[] {
   const { tenant } = change;
   if (change.action === "resetAll") {
-    const left = settings.filter((each) => each.tenant !== tenant);
+    const left = settings.filter((each) => each.tenant !== tenant || each.name === commentName);
     return left.length === settings.length ? settings : left;
   }
   const known = settings.find((each) => each.tenant === tenant && each.name === change.name);

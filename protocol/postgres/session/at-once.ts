@@ -9,7 +9,7 @@
 import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import type { Statement } from "../../../runtime/query/syntax/ast.js";
-import type { SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
+import type { CommentOn, SetOwner } from "../../../runtime/query/syntax/ast-definition.js";
 import type {
   AlterDatabase,
   AlterDefault,
@@ -23,6 +23,7 @@ import { warning } from "../reports.js";
 import { type RoleStatement, runRoleStatement } from "../roles.js";
 import type { SettingCommands } from "../session-commands.js";
 import { runAlterDefault } from "../session-defaults.js";
+import { commentOnShared } from "../shared-comments.js";
 import type { CachedStatement } from "../statement.js";
 import type { Exchange } from "./exchange.js";
 import type { Transactions } from "./transactions.js";
@@ -71,11 +72,12 @@ export class AtOnce {
     this.forget();
   }
 
-  /** Throws 25001 in a transaction block. */
+  /** Throws 25001 in a transaction block, and 25006 where nothing may be written. */
   async #run(command: string, work: () => Promise<string>): Promise<string> {
     const { transaction } = this.#exchange;
     if (transaction.isExplicit)
       throw new SqlError("25001", `${command} cannot run inside a transaction block`, { hint });
+    if (transaction.isReadOnly) throw new SqlError("25006", `cannot execute ${command} in a read-only transaction`);
     const tag = await work();
     if (transaction.isOpen) this.#done.push(tag);
     return tag;
@@ -142,6 +144,13 @@ export class AtOnce {
           pause: (delayMs) => new Promise((resolve) => host.after(delayMs, resolve)),
         },
       ),
+    );
+  }
+
+  comment(statement: CommentOn): Promise<string> {
+    const { roles, host } = this.#exchange;
+    return this.#run("COMMENT", async () =>
+      commentOnShared(statement, await roles.actor(), host.administration, (report) => this.#exchange.notice(report)),
     );
   }
 

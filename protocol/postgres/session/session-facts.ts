@@ -127,24 +127,32 @@ async function defaultsNow(exchange: Exchange): Promise<readonly DefaultsFact[]>
     (await host.administration.call(method, params, roles.sessionUser)) as readonly Described[];
   try {
     const facts = new Map<string, DefaultsFact>();
-    const add = (tenant: number, role: string, { name, value }: Described): void => {
+    const change = (tenant: number, role: string, next: (before: DefaultsFact) => Partial<DefaultsFact>): void => {
       if (tenant !== 0 && tenant !== identity.tenant && !seesAll) return;
       const key = `${tenant} ${role}`;
-      const settings = [...(facts.get(key)?.settings ?? []), `${String(name)}=${String(value)}`];
-      facts.set(key, { database: tenant === 0 ? 0 : databaseOid(tenant), role, settings });
+      const database = tenant === 0 ? 0 : databaseOid(tenant);
+      const before = facts.get(key) ?? { database, role, settings: [], comment: null };
+      facts.set(key, { ...before, ...next(before) });
+    };
+    const add = (tenant: number, role: string, { name, value }: Described): void =>
+      change(tenant, role, ({ settings }) => ({ settings: [...settings, `${String(name)}=${String(value)}`] }));
+    const tell = (tenant: number, role: string, comment: unknown): void => {
+      if (typeof comment === "string") change(tenant, role, () => ({ comment }));
     };
     await eachPage(
       async (last) => list("tenant.list", { after: last?.["id"] ?? 0, limit: pageMax }),
-      ({ id, settings }) => {
+      ({ id, settings, comment }) => {
+        tell(Number(id), "", comment);
         for (const kept of listIn(settings)) add(Number(id), "", kept);
       },
     );
     await eachPage(
       async (last) => list("user.list", { after: last?.["name"] ?? "", limit: pageMax }),
-      ({ name, settings }) => {
+      ({ name, settings, comment }) => {
         const role = String(name);
-        if (roles.set.find(role) !== null)
-          for (const kept of listIn(settings)) add(Number(kept["tenantId"]), role, kept);
+        if (roles.set.find(role) === null) return;
+        tell(0, role, comment);
+        for (const kept of listIn(settings)) add(Number(kept["tenantId"]), role, kept);
       },
     );
     return [...facts.values()];

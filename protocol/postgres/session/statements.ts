@@ -239,6 +239,9 @@ export class Statements {
       case "renameRole":
       case "grantRole":
         return tagOnly(await this.atOnce.changeRoles(statement, cachedStatement));
+      case "comment":
+        if (statement.objectType !== "role" && statement.objectType !== "database") return "elsewhere";
+        return tagOnly(await this.atOnce.comment(statement));
       case "alterDefault":
         return tagOnly(await this.atOnce.alterDefault(statement, cachedStatement, this.#commands));
       case "createDatabase":

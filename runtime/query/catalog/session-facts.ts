@@ -37,7 +37,7 @@ export interface DatabaseFact {
   readonly owner: string;
 }
 
-/** A row of `pg_db_role_setting`. */
+/** A row of `pg_db_role_setting`, and of `pg_shdescription`. */
 export interface DefaultsFact {
   /** Oid of the database; 0: all. */
   readonly database: number;
@@ -45,6 +45,8 @@ export interface DefaultsFact {
   readonly role: string;
   /** Of each `name=value`. */
   readonly settings: readonly string[];
+  /** Of the role, or the database; null: nothing was said of it. */
+  readonly comment: string | null;
 }
 
 /** A session of the tenant's with the gateway that is asked. Times are µs since 1970. */
@@ -133,7 +135,8 @@ export const defaultsOf = (setting: Setting): readonly DefaultsFact[] =>
 /** What a text may ask of the session. It may name something else: then it is told in vain. */
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
 export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
-export const asksForDefaults = (text: string): boolean => /pg_db_role_setting|pg_roles|pg_user|pg_shadow/i.test(text);
+export const asksForDefaults = (text: string): boolean =>
+  /pg_db_role_setting|pg_roles|pg_user|pg_shadow|shobj_description|pg_shdescription/i.test(text);
 export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
 export const asksForSessions = (text: string): boolean =>
   /pg_stat_(?:activity|ssl|gssapi)|pg_(?:cancel|terminate)_backend/i.test(text);

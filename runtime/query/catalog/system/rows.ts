@@ -72,6 +72,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_timezone_abbrevs": fixed(language.zoneAbbreviationRows),
   "pg_catalog.pg_database": ofSession(session.databaseRows),
   "pg_catalog.pg_db_role_setting": ofSession(session.defaultRows),
+  "pg_catalog.pg_shdescription": ofSession(session.sharedDescriptionRows),
   "pg_catalog.pg_default_acl": session.defaultAclRows,
   "pg_catalog.pg_locks": ofSession(lockRows),
   "pg_catalog.pg_cursors": ofSession(session.cursorRows),

@@ -5,7 +5,7 @@ import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { inetFromText } from "../../types/inet-text.js";
-import { typeOid } from "../../types/sql-type.js";
+import { type Oid, typeOid } from "../../types/sql-type.js";
 import { databaseOf } from "../database.js";
 import { type LocksOfSession, locksOf } from "../lock-facts.js";
 import { publicSchemaOid } from "../model.js";
@@ -27,7 +27,34 @@ import type { CatalogWorld, SystemRow } from "./world.js";
 /** What sessions begin with. */
 export function* defaultRows(context: EvaluationContext): Iterable<SystemRow> {
   for (const { database, role, settings } of defaultsOf((of) => context.session.setting(of)))
-    yield { setdatabase: database, setrole: role === "" ? 0 : roleOidOf(role), setconfig: textArray(settings) };
+    if (settings.length > 0)
+      yield { setdatabase: database, setrole: role === "" ? 0 : roleOidOf(role), setconfig: textArray(settings) };
+}
+
+const authidClassOid = 1_260;
+const databaseClassOid = 1_262;
+
+interface SharedComment extends SystemRow {
+  readonly objoid: Oid;
+  readonly classoid: Oid;
+  readonly description: string;
+}
+
+/** What COMMENT ON has said of roles and databases. */
+export function* sharedDescriptionRows(context: EvaluationContext): Iterable<SharedComment> {
+  for (const { database, role, comment } of defaultsOf((of) => context.session.setting(of)))
+    if (comment !== null && role === "") yield { objoid: database, classoid: databaseClassOid, description: comment };
+    else if (comment !== null && database === 0)
+      yield { objoid: roleOidOf(role), classoid: authidClassOid, description: comment };
+}
+
+/** Of a role or a database; null where nothing was said. */
+export function sharedComment(oid: Oid, className: string, context: EvaluationContext): string | null {
+  if (className !== "pg_authid" && className !== "pg_database") return null;
+  const wanted = className === "pg_authid" ? authidClassOid : databaseClassOid;
+  for (const { objoid, classoid, description } of sharedDescriptionRows(context))
+    if (objoid === oid && classoid === wanted) return description;
+  return null;
 }
 
 const textArray = (texts: readonly string[]): SqlArray => new SqlArray(typeOid.text, [...texts]);
@@ -37,7 +64,7 @@ function defaultsIn(context: EvaluationContext): (role: string) => SqlArray | nu
   const found = defaultsOf((of) => context.session.setting(of));
   return (name) => {
     const own = found.find(({ database, role }) => database === 0 && role === name);
-    return own === undefined ? null : textArray(own.settings);
+    return own === undefined || own.settings.length === 0 ? null : textArray(own.settings);
   };
 }
 

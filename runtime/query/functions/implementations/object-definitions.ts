@@ -3,6 +3,7 @@ import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import { checkText, columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { withNames } from "../../catalog/system/names.js";
+import { sharedComment } from "../../catalog/system/session-rows.js";
 import { ruleOid } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
@@ -155,8 +156,7 @@ const described = strictly({
     objectComment(oid, "pg_type", worldOf(context)) ??
     objectComment(oid, "pg_constraint", worldOf(context)),
   "obj_description(oid,name)": (oid, name, context) => objectComment(oid, name, worldOf(context)),
-  // Databases and users have no comments.
-  "shobj_description(oid,name)": () => null,
+  "shobj_description(oid,name)": (oid, name, context) => sharedComment(oid, name, context),
   "col_description(oid,int4)": (oid, column, context) => columnComment(oid, column, worldOf(context)),
   "acldefault(char,oid)": (kind, owner, context) =>
     defaultPrivileges(kind, worldOf(context).roleName(owner) ?? `${owner}`),
