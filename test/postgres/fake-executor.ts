@@ -9,6 +9,7 @@
  */
 import type { SqlColumn, SqlReply, SqlRequest } from "../../actors/messages/sql.js";
 import type { SqlCall, SqlDestination, SqlExecutor, SqlOutcome } from "../../protocol/postgres/executor.js";
+import type { SqlError } from "../../runtime/query/error.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
@@ -67,6 +68,8 @@ export class FakeExecutor implements SqlExecutor {
   isNextLate = false;
   /** Of such requests, at one time. */
   mostUnderWay = 0;
+  /** What a description is refused for; null: it is not. */
+  refuses: (text: string) => SqlError | null = () => null;
   #underWay = 0;
 
   get openTransactions(): number {
@@ -158,6 +161,9 @@ export class FakeExecutor implements SqlExecutor {
     const statement = decodeStatement(request.syntax);
     const missing = missingTable(request.text);
     if (missing !== null) return missing;
+    const refused = this.refuses(request.text);
+    if (refused !== null)
+      return { kind: "failed", sqlState: refused.sqlState, message: refused.message, fields: refused.fields };
     const types = [...request.parameterTypes];
     for (const { number } of parametersOf(statement)) types[number - 1] ||= 25;
     for (let index = 0; index < types.length; index++) types[index] ||= 25;

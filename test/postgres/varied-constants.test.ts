@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
 import fc from "fast-check";
-import { variedMark } from "../../actors/sql/varied-constants.js";
+import { constantsWanted, partialIndexServes, variedMark } from "../../actors/sql/varied-constants.js";
 import type { CachedStatement } from "../../protocol/postgres/statement.js";
 import { statementsOf, type TextStatement } from "../../protocol/postgres/varied/constants-of-text.js";
 import { isSurelyRead } from "../../protocol/postgres/varied/surely-read.js";
@@ -14,10 +14,11 @@ import type { VariedStatement } from "../../protocol/postgres/varied/varied-stat
 import { VariedStatements } from "../../protocol/postgres/varied/varied-statements.js";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { SqlError } from "../../runtime/query/error.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
 import { noModifier, type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
-import { bind, execute, parse, query, RawClient, ServerRig, startupPacket, sync } from "./rig.js";
+import { bind, describe, execute, fieldsOf, parse, query, RawClient, ServerRig, startupPacket, sync } from "./rig.js";
 
 const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-varied-"));
 const node = await startNode({
@@ -205,6 +206,61 @@ test("a gateway runs the third of its kind, and those after it, as a statement w
       "execute INSERT INTO t VALUES ($1, $2) ~ 5,",
       "commit",
     ]);
+  } finally {
+    await rig.stop();
+  }
+});
+
+test("constants that a partial index may serve stay, and the others of their statement become parameters", async (t) => {
+  const made = await session();
+  await said(made, "CREATE TABLE orders (id int PRIMARY KEY, customer int, state text, kind int, gone date)");
+  await said(made, "CREATE INDEX ON orders (customer) WHERE state = 'open' AND gone IS NULL");
+  await said(made, "CREATE INDEX ON orders (kind, id) WHERE kind > 3");
+  const wanted = async (condition: string): Promise<readonly number[] | null> => {
+    const text = `SELECT id FROM orders WHERE ${condition}${variedMark}`;
+    made.send(parse("", text), describe("S", ""), sync);
+    const answer = (await made.untilReady()).find(({ type }) => type === "E");
+    if (answer === undefined) return null;
+    const { C: sqlState = "", M: message = "", D: detail } = fieldsOf(answer.body);
+    return [...(constantsWanted(new SqlError(sqlState, message, { detail })) ?? [])];
+  };
+  t.is(await wanted("customer = $1 AND id < $2 AND gone > $3"), null);
+  t.deepEqual(await wanted("customer = $1 AND state = $2"), [1]);
+  t.deepEqual(await wanted("customer = $1 AND (id = $2 OR state = $3)"), [1, 2]);
+  t.deepEqual(await wanted("id = $1 AND kind >= $2"), [1]);
+  t.deepEqual(await wanted("id IN (SELECT o.id FROM (SELECT id, state AS s FROM orders) o WHERE s = $1)"), [0]);
+  await said(made, "DROP TABLE orders");
+  const rig = await ServerRig.start();
+  try {
+    rig.executor.refuses = (text) =>
+      text.includes("state = $2") ? new SqlError("0A000", partialIndexServes, { detail: "1" }) : null;
+    const client = await rig.session();
+    const sent: string[] = [];
+    for (const [id, state] of [
+      [1, "open"],
+      [2, "open"],
+      [3, "open"],
+      [4, "done"],
+      [5, "done"],
+    ]) {
+      const before = rig.executor.seen.length;
+      await client.ask(query(`DELETE FROM t WHERE id = ${id} AND state = '${state}' AND b < 7`));
+      sent.push(...rig.executor.seen.slice(before).map(({ request }) => `${request.kind} ${request.text}`));
+    }
+    t.deepEqual(
+      sent.map((text) => text.replace(variedMark, " ~")),
+      [
+        "execute DELETE FROM t WHERE id = 1 AND state = 'open' AND b < 7",
+        "execute DELETE FROM t WHERE id = 2 AND state = 'open' AND b < 7",
+        "describe DELETE FROM t WHERE id = $1 AND state = $2 AND b < $3 ~",
+        "describe DELETE FROM t WHERE id = $1 AND state = 'open' AND b < $2 ~",
+        "execute DELETE FROM t WHERE id = $1 AND state = 'open' AND b < $2 ~",
+        "execute DELETE FROM t WHERE id = 4 AND state = 'done' AND b < 7",
+        "describe DELETE FROM t WHERE id = $1 AND state = $2 AND b < $3 ~",
+        "describe DELETE FROM t WHERE id = $1 AND state = 'done' AND b < $2 ~",
+        "execute DELETE FROM t WHERE id = $1 AND state = 'done' AND b < $2 ~",
+      ],
+    );
   } finally {
     await rig.stop();
   }

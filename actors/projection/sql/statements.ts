@@ -106,7 +106,10 @@ export class Statements {
     const { bound, columns } = planned;
     const { body } = bound;
     if (request.kind === "describe") {
-      expectNoPartialIndex(request.text, bound, catalog);
+      const { context } = evaluation;
+      expectNoPartialIndex(request.text, bound, catalog, (table) =>
+        this.#host.engine.rulesOf(table, { catalog, context }),
+      );
       return answer({ kind: "described", parameterTypes: announcedTypes(bound), columns });
     }
     if (body.kind === "session" && body.statement.kind === "maintenance") {

@@ -129,7 +129,10 @@ export class StatementExecution {
         plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") {
-        expectNoPartialIndex(request.text, planned.bound, catalog);
+        const { context } = evaluation;
+        expectNoPartialIndex(request.text, planned.bound, catalog, (table) =>
+          host.engine.rulesOf(table, { catalog, context }),
+        );
         return outcomeOf(answer(described(planned)));
       }
       expectAllowed(request, planned, asOf);

@@ -1,5 +1,7 @@
 /** Statements of a session's simple queries that differ in their constants alone, as one statement with parameters (varied/). */
+import { constantsWanted } from "../../../actors/sql/varied-constants.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { portalOf, type WrittenRun } from "../portals.js";
 import type { CachedStatement } from "../statement.js";
@@ -19,6 +21,11 @@ export interface NewText {
 
 /** A statement that shows its own text has to run as it was written. */
 const asksForText = (text: string): boolean => /current_query/i.test(text);
+
+interface AskedOf {
+  readonly parameterTypes: readonly Oid[];
+  readonly wanted: ReadonlySet<number>;
+}
 
 /** Statements that are asked about behind one text. */
 const learntMax = 4;
@@ -87,18 +94,38 @@ export class VariedQueries {
     const { statements } = this.#exchange.host;
     const { constants } = one;
     const isUsual = written.isPlain && written.cursors.length === 0 && !written.asksOfSession && !asksForText(one.text);
-    const varied = isUsual ? variedIn(one, written, begins) : [];
+    let varied = isUsual ? variedIn(one, written, begins) : [];
     try {
-      const made = madeOf(one, written, begins, varied, statements);
-      if (made === null) return null;
-      const { parameterTypes } = await this.#descriptions.describeAnew(made.statement, made.parameterTypes);
-      const readAs = new Map(varied.map((index, at) => [index, parameterTypes[at] ?? 0]));
-      const sure = varied.filter((index) => constants[index]?.type !== 0 || isReadSurely(readAs.get(index) ?? 0));
-      const kept = sure.length === varied.length ? made : madeOf(one, written, begins, sure, statements);
-      return kept === null ? null : { ...kept, readAs: sure.map((index) => readAs.get(index) ?? 0) };
+      for (;;) {
+        const made = madeOf(one, written, begins, varied, statements);
+        if (made === null) return null;
+        const { parameterTypes, wanted } = await this.#described(made);
+        if (wanted.size > 0) {
+          const others = varied.filter((_, at) => !wanted.has(at));
+          if (others.length === varied.length) return null;
+          varied = others;
+          continue;
+        }
+        const readAs = new Map(varied.map((index, at) => [index, parameterTypes[at] ?? 0]));
+        const sure = varied.filter((index) => constants[index]?.type !== 0 || isReadSurely(readAs.get(index) ?? 0));
+        const kept = sure.length === varied.length ? made : madeOf(one, written, begins, sure, statements);
+        return kept === null ? null : { ...kept, readAs: sure.map((index) => readAs.get(index) ?? 0) };
+      }
     } catch (error) {
       if (error instanceof SqlError) return null;
       throw error;
+    }
+  }
+
+  /** Types of its parameters, or which of these are to be constants, by their places. */
+  async #described({ statement, parameterTypes }: VariedStatement): Promise<AskedOf> {
+    try {
+      const found = await this.#descriptions.describeAnew(statement, parameterTypes);
+      return { parameterTypes: found.parameterTypes, wanted: new Set() };
+    } catch (error) {
+      const wanted = error instanceof SqlError ? constantsWanted(error) : null;
+      if (wanted === null) throw error;
+      return { parameterTypes, wanted };
     }
   }
 }
