@@ -85,8 +85,8 @@ function addAskedOf(scan: ScanNode, numbers: ReadonlySet<number>, found: Set<num
     if (ids.some((id) => used.has(id))) add(term);
   }
   const keys = scan.index?.keys.map(({ column }) => column) ?? primaryKeyOf(scan.table)?.columns ?? [];
+  // An index's expression may be of any column.
   for (const { from, to } of scan.ranges)
-    // An index's expression may be of any column.
     for (const bound of [from, to])
       for (const [at, value] of (bound?.values ?? []).entries())
         if ((keys[at] ?? 0) === 0 || numbers.has(keys[at] ?? 0)) add(value);

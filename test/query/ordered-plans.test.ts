@@ -54,6 +54,17 @@ const joined: readonly Explained[] = [
   ],
 ];
 
+const beyond: readonly Explained[] = [
+  [
+    "select sold, id from goods where (sold, id) > (400, 77) order by sold, id limit 5",
+    /Presorted Key: sold[\s\S]*Index Cond: \(sold >= 400\)/,
+  ],
+  [
+    "select id from goods where sold > 480 order by sold desc, id limit 5",
+    /Presorted[\s\S]*Index Cond: \(sold > 480\)/,
+  ],
+];
+
 const merged: readonly Explained[] = [
   ["select id, maker from goods union all select id, maker from old order by id limit 12", unsorted(/Merge Append/)],
   [
@@ -88,7 +99,7 @@ const first: readonly Explained[] = [
 ];
 
 test("a limit ends the reading below joins that look up, in merged halves and in first rows of each value", async (t) => {
-  await comparePlansAndRows(t, definitions, [...joined, ...merged, ...first]);
+  await comparePlansAndRows(t, definitions, [...beyond, ...joined, ...merged, ...first]);
 });
 
 test("what is far behind an offset is joined at once and sorted", async (t) => {

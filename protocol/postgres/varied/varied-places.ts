@@ -98,9 +98,7 @@ function addCompared(root: Expression | null, places: VariedPlaces): void {
         waiting.push(term.term);
         break;
       case "operator":
-        if (!comparisons.has(term.name) || term.left === null) break;
-        if (isOfColumn(term.left)) addBound(term.right, places);
-        else if (isOfColumn(term.right)) addBound(term.left, places);
+        if (comparisons.has(term.name) && term.left !== null) addPair(term.left, term.right, places);
         break;
       case "inList":
         if (isOfColumn(term.subject)) for (const item of term.items) addConstant(item, places);
@@ -123,6 +121,18 @@ function addCompared(root: Expression | null, places: VariedPlaces): void {
   }
 }
 
+/** Two sides of a comparison; of rows, which are compared column by column, each pair. */
+function addPair(left: Expression, right: Expression, places: VariedPlaces): void {
+  if (isOfColumn(left)) addBound(right, places);
+  else if (isOfColumn(right)) addBound(left, places);
+  else if (left.kind === "row" && right.kind === "row" && left.items.length === right.items.length) {
+    for (const [at, item] of left.items.entries()) {
+      const other = right.items[at];
+      if (other !== undefined && item.kind !== "row") addPair(item, other, places);
+    }
+  }
+}
+
 /** What a column is compared with: a constant, a sum of whole numbers, a query. */
 function addBound(value: Expression, places: VariedPlaces): void {
   if (value.kind === "subquery") addQuery(value.query, places);
@@ -132,7 +142,17 @@ function addBound(value: Expression, places: VariedPlaces): void {
   places.set(left.location, "term").set(right.location, "term");
 }
 
-const isOfColumn = ({ kind }: Expression): boolean => kind === "columnName";
+/** A column, or something that is computed of one. */
+function isOfColumn(root: Expression): boolean {
+  const waiting = [root];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    if (one.kind === "columnName") return true;
+    if (one.kind === "cast") waiting.push(one.subject);
+    else if (one.kind === "functionCall") waiting.push(...one.arguments);
+    else if (one.kind === "operator") waiting.push(one.right, ...(one.left === null ? [] : [one.left]));
+  }
+  return false;
+}
 
 const isNumber = ({ kind }: Expression): boolean => kind === "integerLiteral" || kind === "numberLiteral";
 

@@ -3,7 +3,7 @@
  * their other side up for each row, and by merging the halves of UNION ALL.
  */
 import type { IndexDefinition } from "../catalog/model.js";
-import { type AccessPath, everything, orderOf, pathsOf } from "./access.js";
+import { type AccessPath, everything, orderOf, type PathOrder, pathsOf } from "./access.js";
 import { conjunctsOf } from "./conjuncts.js";
 import { estimateRows, selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
@@ -105,13 +105,24 @@ const over = (node: PlanNode, ways: readonly Way[]): readonly Way[] =>
 function scanWays(scan: ScanNode, keys: readonly SortKey[], context: PlanContext): readonly Way[] {
   const size = sizeOf(scan.table, context);
   const indexes = indexesOf(scan, context);
-  const paths = [...pathsOf(scan, indexes, size), ...wholeIndexes(scan, indexes, size.rows)];
-  return paths.flatMap((path): readonly Way[] => {
+  const inOrder = (path: AccessPath): readonly OrderedPath[] => {
     const order = orderOf(scan, path, keys);
-    if (order.keys === 0) return [];
-    const plan = { ...withPath(scan, path), isBackward: order.way === "backward" };
-    return [{ plan, keys: order.keys, startup: 0 }];
-  });
+    return order.keys === 0 ? [] : [{ path, ...order }];
+  };
+  const within = pathsOf(scan, indexes, size).flatMap(inOrder);
+  // A whole index that is read until enough is found is less only where the condition asks for no part of it: that part comes in its order, too.
+  const whole = wholeIndexes(scan, indexes, size.rows)
+    .flatMap(inOrder)
+    .filter((one) => within.every(({ path, keys }) => path.index !== one.path.index || keys < one.keys));
+  return [...within, ...whole].map(({ path, way, keys }) => ({
+    plan: { ...withPath(scan, path), isBackward: way === "backward" },
+    keys,
+    startup: 0,
+  }));
+}
+
+interface OrderedPath extends PathOrder {
+  readonly path: AccessPath;
 }
 
 /** The first keys that are of a side's columns. */
