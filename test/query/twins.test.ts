@@ -35,6 +35,7 @@ test("frames, recursion, sets and subqueries are interpreted as they are execute
       .flatMap((frame) => [
         `select id, count(*) over (order by n ${frame}), sum(id) over (order by n desc ${frame}) from t order by 1`,
         `select id, array_agg(s) over (partition by s order by id ${frame}) from t order by 1`,
+        `select id, nth_value(id, 2) over w, last_value(id) over w, max(n) over w from t window w as (order by n ${frame}) order by 1`,
       ]),
     "with recursive r (n) as (select 1 union select n % 5 + 1 from r) select * from r order by 1",
     "with recursive r (a, b) as (values (0, 1) union all select b, a + b from r where b < 50) select * from r order by 1, 2",
@@ -59,6 +60,24 @@ test("frames, recursion, sets and subqueries are interpreted as they are execute
     rows += wanted.length;
   }
   t.true(rows > 300);
+});
+
+test("large frames with EXCLUDE are aggregated as all their rows added anew", (t) => {
+  const database = new MemoryDatabase();
+  database.run("create table t (id int primary key, n numeric, f float8, g int)");
+  database.run("insert into t select i, i % 7 / 10.0, i / 3.0, nullif(i * 7 % 13, 4) from generate_series(1, 60) i");
+  const calls = ["sum(n)", "avg(id)", "max(n)", "min(f)", "sum(f)", "count(g)", "array_agg(id)"];
+  for (const exclude of ["current row", "group", "ties"]) {
+    for (const from of ["unbounded preceding", "20 preceding"]) {
+      for (const to of ["current row", "unbounded following"]) {
+        const list = calls.map((call) => `${call} over w`).join(", ");
+        const sql = `select id, ${list} from t window w as (order by g groups between ${from} and ${to} exclude ${exclude}) order by 1`;
+        const { body } = database.bind(sql);
+        if (body.kind !== "query") throw new Error("no query");
+        t.deepEqual(database.run(sql).rows, interpret(body, database.environment()), sql);
+      }
+    }
+  }
 });
 
 test("what changes tables or waits for others has no meaning to the interpreter, and says so", (t) => {

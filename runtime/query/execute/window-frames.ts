@@ -131,39 +131,61 @@ export class Frames {
     return low;
   }
 
-  #isExcluded(at: number, other: number): boolean {
-    const peer = this.#peers[at] ?? { from: at, to: at + 1 };
-    switch (this.#node.frame.exclude) {
-      case "noOthers":
-        return false;
-      case "currentRow":
-        return other === at;
-      case "group":
-        return other >= peer.from && other < peer.to;
-      case "ties":
-        return other !== at && other >= peer.from && other < peer.to;
-    }
-  }
-
-  count(at: number): number {
+  /** The frame without what is excluded, as spans with rows, in their order. */
+  parts(at: number): readonly Span[] {
     const { from, to } = this.span(at);
-    if (!this.hasExclusion) return to - from;
-    let count = 0;
-    for (let other = from; other < to; other += 1) if (!this.#isExcluded(at, other)) count += 1;
-    return count;
+    const cut = this.#cut(at) ?? { from: to, to, hasOwn: false };
+    const parts: Span[] = [];
+    const push = (first: number, end: number): void => {
+      const part = { from: Math.max(from, first), to: Math.min(to, end) };
+      if (part.from < part.to) parts.push(part);
+    };
+    push(from, cut.from);
+    if (cut.hasOwn) push(at, at + 1);
+    push(cut.to, to);
+    return parts;
   }
 
-  /** The n-th row of the frame, or -1. */
+  /** The n-th row of the frame from 0, or -1. */
   row(at: number, n: number): number {
     const { from, to } = this.span(at);
-    if (!this.hasExclusion) return n >= 0 && from + n < to ? from + n : -1;
-    let left = n;
-    for (let other = from; other < to; other += 1) {
-      if (this.#isExcluded(at, other)) continue;
-      if (left === 0) return other;
-      left -= 1;
+    const cut = this.#cut(at);
+    let row = from + n;
+    if (n >= 0 && cut !== null && row >= cut.from && cut.to > from) {
+      const first = Math.max(cut.from, from);
+      if (!cut.hasOwn) row += cut.to - first;
+      // As PostgreSQL has it, where the row itself counts as one of its peers' frame, though it may not be in it: then there is none.
+      else row = row === first ? at : row + cut.to - first - 1;
     }
-    return -1;
+    return this.#isWithin(at, row, from, to) ? row : -1;
+  }
+
+  /** The last row of the frame, or -1. */
+  lastRow(at: number): number {
+    const { from, to } = this.span(at);
+    const cut = this.#cut(at);
+    let row = to - 1;
+    if (cut !== null && row < cut.to && cut.from < to) {
+      const end = Math.min(cut.to, to);
+      if (!cut.hasOwn) row -= end - cut.from;
+      else row = row === end - 1 ? at : row - (end - 1 - cut.from);
+    }
+    return this.#isWithin(at, row, from, to) ? row : -1;
+  }
+
+  /** Rows that are left out of a row's frame, but for itself where it stays; null where none are. */
+  #cut(at: number): (Span & { readonly hasOwn: boolean }) | null {
+    const { exclude } = this.#node.frame;
+    if (exclude === "noOthers") return null;
+    const own = { from: at, to: at + 1 };
+    const { from, to } = exclude === "currentRow" ? own : (this.#peers[at] ?? own);
+    return { from, to, hasOwn: exclude === "ties" };
+  }
+
+  #isWithin(at: number, row: number, from: number, to: number): boolean {
+    if (row < from || row >= to) return false;
+    const cut = this.#cut(at);
+    return cut === null || row < cut.from || row >= cut.to || (cut.hasOwn && row === at);
   }
 }
 

@@ -15,6 +15,7 @@ import { RowSorter } from "./row-sorter.js";
 import type { CompareRows } from "./sort-keys.js";
 import { compareSortRows } from "./sort-values.js";
 import { BatchBuilder, copyAt, writeAt } from "./vector.js";
+import { aggregateExcluding } from "./window-exclusion.js";
 import { Frames, peersOf, type Span } from "./window-frames.js";
 
 /** Rows that are gathered before the first are put out of a window that streams. */
@@ -284,8 +285,8 @@ export class WindowOperator implements Operator {
           partitionRows: rows.length,
           peersFrom: peer.from,
           peersTo: peer.to,
-          frameRows: () => frames.count(at),
           frameRow: (n) => frames.row(at, n),
+          lastFrameRow: () => frames.lastRow(at),
           argument,
         };
         return evaluate(view);
@@ -301,7 +302,10 @@ export class WindowOperator implements Operator {
       const values = compiled.arguments.map((_, index) => argument(index, at));
       return callee.isStrict && values.includes(null) ? null : values;
     };
-    return aggregateFrames(rows.length, frames, argumentsAt, () => callee.start(context, []), this.#execution);
+    const start = (): Accumulator => callee.start(context, []);
+    if (frames.hasExclusion)
+      return aggregateExcluding({ rows: rows.length, frames, argumentsAt, start }, this.#execution);
+    return aggregateFrames(rows.length, frames, argumentsAt, start, this.#execution);
   }
 
   close(): void {
@@ -331,14 +335,6 @@ function aggregateFrames(
     if (values !== null) state.add(values[0] ?? null, values.slice(1));
   };
   for (let at = 0; at < rows; at += 1) {
-    if (frames.hasExclusion) {
-      state = start();
-      const count = frames.count(at);
-      execution.work(count);
-      for (let n = 0; n < count; n += 1) add(frames.row(at, n));
-      results.push(state.finish([]));
-      continue;
-    }
     const span = frames.span(at);
     const isSame = isKnown && span.from === from && span.to === to;
     if (!isSame) {

@@ -78,6 +78,10 @@ export interface Accumulator {
   finish(direct: readonly Datum[]): Datum;
   /** Takes a row out again, the oldest one: for windows whose frame moves. Absent where it cannot be done. */
   remove?(value: Datum, others: readonly Datum[]): void;
+  /** Whether rows may be added in any order, and any of them taken out. */
+  readonly isExact?: true;
+  /** Whether the result of some rows, added in their place, stands for them. */
+  readonly isFolded?: boolean;
   /** Rows of integers of 32 bits that add up to `sum`, which is a safe integer: what a row's own value is does not matter to it. */
   addSum?(sum: number, rows: number): void;
   /** Many rows of a column of numbers at once. `selected` are row numbers, `count` of them; null is the rows 0 to `count` - 1. */
@@ -106,10 +110,10 @@ export interface WindowView {
   readonly partitionRows: number;
   readonly peersFrom: number;
   readonly peersTo: number;
-  /** Rows of the frame, after exclusion. */
-  frameRows(): number;
   /** The n-th row of the frame from 0, or -1. */
   frameRow(n: number): number;
+  /** The last row of the frame, or -1. */
+  lastFrameRow(): number;
   /** Argument `index` of the function at a row of the partition. */
   argument(index: number, row: number): Datum;
 }

@@ -67,8 +67,8 @@ function resultsOf(
         partitionRows: rows.length,
         peersFrom: peers[0] ?? at,
         peersTo: (peers.at(-1) ?? at) + 1,
-        frameRows: () => frameOf(at).length,
-        frameRow: (n) => (n < 0 ? -1 : (frameOf(at)[n] ?? -1)),
+        frameRow: (n) => (n < 0 ? -1 : (frameOf.seen(at)[n] ?? -1)),
+        lastFrameRow: () => frameOf.seen(at).at(-1) ?? -1,
         argument,
       };
       return compute(view);
@@ -76,7 +76,7 @@ function resultsOf(
   }
   return rows.map((_, at) => {
     const state = callee.start(port.context, []);
-    for (const other of frameOf(at)) {
+    for (const other of frameOf.rows(at)) {
       const place = rows[other];
       if (place === undefined || (filter !== null && evaluate(filter, place.scope, port) !== true)) continue;
       const values = args.map((_argument, index) => argument(index, other));
@@ -92,12 +92,13 @@ function isPeer(node: WindowNode, rows: readonly Placed[], a: number, b: number)
 }
 
 /** The rows of each row's frame, by their places in the partition. */
-function framesOf(
-  node: WindowNode,
-  rows: readonly Placed[],
-  outer: Scope | null,
-  port: ExpressionPort,
-): (at: number) => readonly number[] {
+interface FrameRows {
+  rows(at: number): readonly number[];
+  /** As first_value and its like see them: under EXCLUDE TIES a row that is not in its own frame has a place there, -1, if a peer of it is. */
+  seen(at: number): readonly number[];
+}
+
+function framesOf(node: WindowNode, rows: readonly Placed[], outer: Scope | null, port: ExpressionPort): FrameRows {
   const { frame } = node;
   const offset = (bound: WindowBound, side: string): Datum => {
     if (!("offset" in bound)) return null;
@@ -166,5 +167,14 @@ function framesOf(
         return other !== at && isPeer(node, rows, at, other);
     }
   };
-  return (at) => rows.flatMap((_, other) => (isWithin(at, other) && !isExcluded(at, other) ? [other] : []));
+  const within = (at: number): number[] => rows.flatMap((_, other) => (isWithin(at, other) ? [other] : []));
+  return {
+    rows: (at) => within(at).filter((other) => !isExcluded(at, other)),
+    seen: (at) => {
+      const [first] = within(at).filter((other) => isPeer(node, rows, at, other));
+      if (frame.exclude !== "ties" || first === undefined || isWithin(at, at))
+        return within(at).filter((other) => !isExcluded(at, other));
+      return within(at).flatMap((other) => (other === first ? [-1] : isExcluded(at, other) ? [] : [other]));
+    },
+  };
 }

@@ -38,6 +38,7 @@ function eachNumber(
 }
 
 class Count implements Accumulator {
+  readonly isExact = true;
   #rows = 0;
 
   add(): void {
@@ -64,6 +65,7 @@ class Count implements Accumulator {
 
 /** Sum of smallint or integer: a bigint. */
 class IntegerSum implements Accumulator {
+  readonly isExact = true;
   #sum: Int64 = 0;
   #rows = 0;
   readonly #finish: (sum: Int64, rows: number) => Datum;
@@ -108,6 +110,7 @@ class IntegerSum implements Accumulator {
 
 /** Sum of bigint: beyond bigint's range too, so kept as a safe number plus what did not fit. */
 class BigintSum implements Accumulator {
+  readonly isExact = true;
   #small = 0;
   #large = 0n;
   #rows = 0;
@@ -149,6 +152,7 @@ class BigintSum implements Accumulator {
  * can be taken out again.
  */
 class DecimalSum implements Accumulator {
+  readonly isExact = true;
   /** Of what is finite. */
   #sum: Decimal = decimalZero;
   #rows = 0;
@@ -269,6 +273,7 @@ class IntervalSum implements Accumulator {
 
 /** Keeps the largest (`sign` 1) or smallest (-1) value. */
 class Extreme implements Accumulator {
+  readonly isFolded = true;
   #best: Datum = null;
   readonly #compare: (a: Value, b: Value) => number;
   readonly #sign: 1 | -1;

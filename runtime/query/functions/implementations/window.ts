@@ -43,16 +43,13 @@ function at(view: WindowView, row: number, hasDefault: boolean): Datum {
   return hasDefault ? view.argument(2, view.row) : null;
 }
 
-const ofFrame = (view: WindowView, n: number): Datum => {
-  const row = view.frameRow(n);
-  return row < 0 ? null : view.argument(0, row);
-};
+const valueAt = (view: WindowView, row: number): Datum => (row < 0 ? null : view.argument(0, row));
 
 function nthValue(view: WindowView): Datum {
   const n = view.argument(1, view.row);
   if (n === null) return null;
   if (Number(n) <= 0) throw new SqlError("22016", "argument of nth_value must be greater than zero");
-  return ofFrame(view, Number(n) - 1);
+  return valueAt(view, view.frameRow(Number(n) - 1));
 }
 
 export const windowFunctions: readonly Implementation[] = windows({
@@ -68,7 +65,7 @@ export const windowFunctions: readonly Implementation[] = windows({
   "lead(anyelement)": () => (view) => at(view, view.row + 1, false),
   "lead(anyelement,int4)": neighbour(1, false),
   "lead(anycompatible,int4,anycompatible)": neighbour(1, true),
-  "first_value(anyelement)": () => (view) => ofFrame(view, 0),
-  "last_value(anyelement)": () => (view) => ofFrame(view, view.frameRows() - 1),
+  "first_value(anyelement)": () => (view) => valueAt(view, view.frameRow(0)),
+  "last_value(anyelement)": () => (view) => valueAt(view, view.lastFrameRow()),
   "nth_value(anyelement,int4)": () => nthValue,
 });
