@@ -36,7 +36,7 @@ export interface BindRequest {
 }
 
 /** Whose names they are: those of schemas that he may use. */
-export type NamingUser = Pick<EvaluationContext, "roles" | "currentUser" | "isSuperuser">;
+export type NamingUser = Pick<EvaluationContext, "roles" | "currentUser" | "isSuperuser" | "database">;
 
 export interface Engine {
   bind(request: BindRequest): BoundStatement;

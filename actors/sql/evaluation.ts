@@ -159,11 +159,11 @@ class SessionFrame {
     this.applicationStartTime = sqlTimeOf(Number(this.settings.get(nodeStartSetting)));
   }
 
-  names(catalog: Catalog, make: Surroundings["names"]): ObjectNames {
+  names(catalog: Catalog, make: Surroundings["names"], database: string): ObjectNames {
     if (this.#names === null || this.#catalog !== catalog) {
-      const { temporarySchema } = this;
+      const { temporarySchema, roles, currentUser, isSuperuser } = this;
       const path = schemasOf({ searchPath: ["pg_catalog", ...this.searchPath], temporarySchema });
-      this.#names = make(path, this);
+      this.#names = make(path, { roles, currentUser, isSuperuser, database });
       this.#catalog = catalog;
     }
     return this.#names;
@@ -217,7 +217,7 @@ export class Evaluation {
       extraFloatDigits,
       byteaOutput,
       transactionTime,
-      names: frame.names(around.catalog, around.names),
+      names: frame.names(around.catalog, around.names, database),
       // Clocks of two threads differ by a little: no statement is before its transaction.
       statementTime: Math.max(transactionTime, sqlTimeOf(around.now)),
       clock: () => Math.max(transactionTime, sqlTimeOf(Math.floor((around.clock() + this.#sleptMs) * 1_000))),

@@ -143,8 +143,9 @@ export class QueryEngine implements Engine {
     return compileView(view, environmentOf(around), statistics);
   }
 
-  names(catalog: Catalog, searchPath: readonly string[], { roles, currentUser, isSuperuser }: NamingUser): ObjectNames {
+  names(catalog: Catalog, searchPath: readonly string[], user: NamingUser): ObjectNames {
+    const { roles, currentUser, isSuperuser, database } = user;
     const temporarySchema = searchPath.find(isTemporaryName) ?? null;
-    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser, isSuperuser });
+    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser, isSuperuser }, database);
   }
 }

@@ -63,7 +63,7 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     byteaOutput: "hex",
     transactionTime: noon,
     statementTime: noon,
-    names: objectNames(view),
+    names: objectNames(view, "main"),
     clock: () => noon,
     random: () => 0.5,
     randomBytes: (length) => new Uint8Array(length),

@@ -2,6 +2,8 @@
  * Reads an interval: numbers with units (`1 year 2 mons -3 days`), a time of day (`04:05:06.7`), `1-2` for years and months, ISO 8601
  * (interval-iso.ts), `ago`. Words are read from the end, so that each number knows its unit; a unit before which there is no number says nothing, and a fraction of a unit spills into the smaller ones.
  */
+import { isDateWord } from "./date-time/parse.js";
+import { int4Max, int4Min } from "./integer.js";
 import { type Interval, makeInterval, microsPerHour, microsPerMinute, microsPerSecond } from "./interval.js";
 import {
   addUnit,
@@ -14,10 +16,9 @@ import {
   type Unit,
 } from "./interval-fields.js";
 import { readIsoInterval } from "./interval-iso.js";
-import { spacesFrom } from "./spaces.js";
 import { intervalLimits } from "./type-name.js";
 
-const spellings: readonly (readonly [unit: Unit, words: string])[] = [
+const spellings: readonly (readonly [unit: Unit | "timezone", words: string])[] = [
   ["microsecond", "microsecon us usec usecs useconds"],
   ["millisecond", "millisecon ms msec msecs mseconds"],
   ["second", "s sec secs second seconds"],
@@ -26,7 +27,9 @@ const spellings: readonly (readonly [unit: Unit, words: string])[] = [
   ["day", "d day days"],
   ["week", "w week weeks"],
   ["month", "mon mons month months"],
+  // Nothing is counted in them.
   ["quarter", "qtr quarter"],
+  ["timezone", "timezone timezone_h timezone_m"],
   ["year", "y yr yrs year years"],
   ["decade", "dec decs decade decades"],
   ["century", "c cent centuries century"],
@@ -34,40 +37,67 @@ const spellings: readonly (readonly [unit: Unit, words: string])[] = [
 ];
 /** What stands behind it in a word is not looked at. */
 const lettersRead = 10;
-const unitOf: ReadonlyMap<string, Unit> = new Map(
+const unitOf: ReadonlyMap<string, Unit | "timezone"> = new Map(
   spellings.flatMap(([unit, words]) => words.split(" ").map((word) => [word, unit] as const)),
 );
 
-const tokenPattern =
-  /[ \t-\r]*(?:(?<time>(?:[+-][ \t-\r]*)?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>(?:[+-][ \t-\r]*)?\d+-\d+)(?![\d.-])|(?<number>(?:[+-][ \t-\r]*)?\d+\.?\d*|\.\d+)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
+/** What a field looks like; what it means is told by the unit behind it. */
+interface Token {
+  readonly kind: "time" | "signed" | "number" | "word" | "date";
+  readonly text: string;
+}
 
-type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
+/**
+ * PostgreSQL's `ParseDateTime`, as far as it tells the fields of an interval apart, first match first. A date has letters and separators in it and
+ * is no more than a number with something wrong behind it, unless that is the months of `1-2`.
+ */
+const fieldPatterns: readonly (readonly [kind: Token["kind"] | null, pattern: RegExp])[] = [
+  [null, /[ \t-\r]/y],
+  ["time", /\d+:[\d:.]*/y],
+  ["number", /\d+(?:\.\d+(?:\.[\d.]*)?|-\d+(?:-[\d-]*)?|\/\d+(?:\/[\d/]*)?|\.[a-z\d.]*|-[a-z\d-]*|\/[a-z\d/]*)?/iy],
+  ["number", /\.\d*/y],
+  ["word", /[a-z]+/iy],
+  ["signed", /[+-][ \t-\r]*\d[\d:.-]*/y],
+  ["word", /[+-][ \t-\r]*[a-z]+/iy],
+  [null, /[!-*,/:-@[-`{-~]/y],
+];
+
+const datePattern = /[a-z][-+/_.:a-z\d]*/iy;
+
+/** A word goes on as a date, which no interval is: behind a separator, or a digit that is not behind a word of dates. */
+const goesOn = (word: string, next: string): boolean =>
+  /[-/.]/u.test(next) || (/[+\d]/u.test(next) && !isDateWord(word.toLowerCase()));
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
-  tokenPattern.lastIndex = 0;
-  const end = spacesFrom(text);
-  while (tokenPattern.lastIndex < end) {
-    const from = tokenPattern.lastIndex;
-    const match = tokenPattern.exec(text);
-    if (match === null) {
-      // Years and months with more behind them: the months are looked at first, when what follows can be read.
-      const months = /^[ \t-\r]*[+-]?\d+-(\d+)-\d+(?:[ \t-\r]+\d+(?::\d+)*(?:\.\d*)?)?[ \t-\r]*$/u.exec(
-        text.slice(from),
-      )?.[1];
-      throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
-    }
-    const { time, yearMonth, number, word } = match.groups ?? {};
-    if (time !== undefined) tokens.push({ kind: "time", text: signed(time) });
-    else if (yearMonth !== undefined) tokens.push({ kind: "yearMonth", text: signed(yearMonth) });
-    else if (number !== undefined) tokens.push({ kind: "number", text: signed(number) });
-    else if (word !== undefined) tokens.push({ kind: "word", text: word.toLowerCase() });
+  let characters = 0;
+  for (let at = 0; at < text.length; ) {
+    const token = tokenAt(text, at);
+    at = token.end;
+    if (token.kind === null) continue;
+    const field = token.text.replaceAll(/[ \t-\r]/gu, "").toLowerCase();
+    characters += field.length + 1;
+    if (tokens.length >= fieldsMax || characters > charactersMax) throw invalid(text);
+    tokens.push({ kind: token.kind, text: field });
   }
   return tokens;
 }
 
-/** A sign may stand apart from its number. */
-const signed = (text: string): string => text.replace(/[ \t-\r]+/u, "");
+function tokenAt(text: string, at: number): { kind: Token["kind"] | null; text: string; end: number } {
+  for (const [kind, pattern] of fieldPatterns) {
+    pattern.lastIndex = at;
+    const [found] = pattern.exec(text) ?? [];
+    if (found === undefined) continue;
+    const end = at + found.length;
+    if (kind === "word" && /^[a-z]/iu.test(found) && goesOn(found, text.charAt(end))) {
+      datePattern.lastIndex = at;
+      const [date = found] = datePattern.exec(text) ?? [];
+      return { kind: "date", text: date, end: at + date.length };
+    }
+    return { kind, text: found, end };
+  }
+  throw invalid(text);
+}
 
 const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
   [1 << 12, "second"],
@@ -77,6 +107,10 @@ const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
   [1 << 1, "month"],
   [1 << 2, "year"],
 ];
+
+/** Of one text, as PostgreSQL has room for them. */
+const fieldsMax = 25;
+const charactersMax = 256;
 
 /** What a number without a unit counts: the smallest field of the modifier, else seconds. */
 function bareUnit(modifier: number): Unit {
@@ -94,52 +128,57 @@ export function intervalFromText(text: string, modifier: number): Interval {
 }
 
 function readWords(fields: Fields, text: string, modifier: number): void {
-  const tokens = tokenize(text);
-  if (tokens.length === 0) throw invalid(text);
-  let unit: Unit | "ago" | null = null;
+  // Null: what the modifier says.
+  let unit: Unit | "ago" | "timezone" | null = null;
   let isAgo = false;
-  for (const token of tokens.toReversed()) {
-    if (token.kind === "word") {
-      if (token.text === "ago") {
-        isAgo = true;
-        unit = "ago";
-        continue;
-      }
-      const named = unitOf.get(token.text.slice(0, lettersRead));
+  for (const { kind, text: field } of tokenize(text).toReversed()) {
+    if (kind === "date") throw invalid(text);
+    if (kind === "word") {
+      const named = field === "ago" ? field : unitOf.get(field.slice(0, lettersRead));
       if (named === undefined) throw invalid(text);
+      isAgo ||= named === "ago";
       unit = named;
-      continue;
-    }
-    if (token.kind === "time") {
-      readTime(fields, token.text, text, modifier);
+    } else if (kind === "time" || (kind === "signed" && isTime(field.slice(1), modifier))) {
+      readTime(fields, field, text, modifier);
       unit = "day";
-    } else if (token.kind === "yearMonth") {
-      claim(fields, "month", text);
-      const [years = 0, months = 0] = token.text.replace(/^[+-]/u, "").split("-").map(Number);
-      if (months >= 12) throw overflow(text);
-      const sign = token.text.startsWith("-") ? -1 : 1;
-      fields.years += sign * years;
-      fields.months += sign * months;
-      expectHeld(fields, text);
-    } else {
-      if (unit === "ago") throw invalid(text);
-      const counted: Unit = unit ?? bareUnit(modifier);
-      claim(fields, counted, text);
-      if (counted === "second" && /\.0*[1-9]/u.test(token.text)) claimParts(fields, text);
-      addNumber(fields, counted, token.text, text);
-      // A number before a time is days; further ones need their own units.
-      unit = unit === null ? null : counted;
-    }
+    } else unit = readNumber(fields, field, unit ?? bareUnit(modifier), text);
   }
   if (fields.seen.size === 0) throw invalid(text);
-  if (isAgo) {
-    fields.years = -fields.years;
-    fields.months = -fields.months;
-    fields.days = -fields.days;
-    fields.micros = -fields.micros;
-    expectHeld(fields, text);
-  }
+  if (!isAgo) return;
+  fields.years = -fields.years;
+  fields.months = -fields.months;
+  fields.days = -fields.days;
+  fields.micros = -fields.micros;
+  expectHeld(fields, text);
 }
+
+/** Returns what a number before it counts, if it has no unit. */
+function readNumber(fields: Fields, field: string, unit: Unit | "ago" | "timezone", text: string): Unit {
+  const { whole, months, fraction } = numberPattern.exec(field)?.groups ?? {};
+  if (whole === undefined) throw invalid(text);
+  if (Math.abs(Number(whole)) >= 2 ** 63) throw overflow(text);
+  if (months !== undefined) {
+    const [, count = "", rest = ""] = monthsPattern.exec(months) ?? [];
+    if (Number(count) < 0 || Number(count) >= 12) throw overflow(text);
+    if (rest !== "") throw invalid(text);
+    fields.years += Number(whole);
+    fields.months += field.startsWith("-") ? -Number(count) : Number(count);
+    expectHeld(fields, text);
+    claim(fields, "month", text);
+    return "month";
+  }
+  if (fraction !== undefined && !/^\.\d*$/u.test(fraction)) throw invalid(text);
+  if (unit === "ago" || unit === "timezone" || unit === "quarter") throw invalid(text);
+  addNumber(fields, unit, field === "." ? "0" : field, text);
+  claim(fields, unit, text);
+  if (unit === "second" && /\.0*[1-9]/u.test(field)) claimParts(fields, text);
+  return unit === "hour" ? "day" : unit;
+}
+
+/** What stands behind the digits is months behind a hyphen, or a fraction, which may be none that is a number. */
+const numberPattern = /^(?<whole>[+-]?\d+|(?=\.))(?:-(?<months>.*)|(?<fraction>\..*))?$/u;
+/** A number and what is left behind it. */
+const monthsPattern = /^([+-]?\d*)(.*)$/u;
 
 /** Seconds with a fraction say what parts of a second there are. */
 function claimParts(fields: Fields, text: string): void {
@@ -152,6 +191,9 @@ function claim(fields: Fields, unit: string, text: string): void {
   fields.seen.add(unit);
 }
 
+/** What is counted in days or more: in 32 bits. */
+const ofDays = new Set<Unit>(["day", "week", "month", "year", "decade", "century", "millennium"]);
+
 function addNumber(fields: Fields, unit: Unit, number: string, text: string): void {
   const value = Number(number);
   const whole = Math.trunc(value);
@@ -161,24 +203,51 @@ function addNumber(fields: Fields, unit: Unit, number: string, text: string): vo
     point < 0 || /e/iu.test(number)
       ? value - whole
       : (number.startsWith("-") ? -1 : 1) * Number(`0${number.slice(point)}`);
+  if (ofDays.has(unit) && Math.abs(whole) > int4Max && whole !== int4Min) throw overflow(text);
   addUnit(fields, unit, whole, fraction);
   expectHeld(fields, text);
   if (Math.abs(fields.micros) > microsMax) throw overflow(text);
 }
 
-function readTime(fields: Fields, time: string, text: string, modifier: number): void {
-  for (const unit of ["hour", "minute", "second"]) claim(fields, unit, text);
-  claimParts(fields, text);
-  const isNegative = time.startsWith("-");
-  const parts = time.replace(/^[+-]/u, "").split(":");
+const timePattern = /^(\d+):(\d*)(?::(\d*))?(\.\d*)?$/u;
+
+interface TimeParts {
+  readonly hours: number;
+  readonly minutes: number;
+  readonly seconds: number;
+  readonly fraction: number;
+}
+
+/** Null for what is none. Two parts are minutes and seconds where those are all that the modifier takes, or there is a fraction. */
+function timeParts(field: string, modifier: number): TimeParts | null {
+  const match = timePattern.exec(field);
+  if (match === null) return null;
+  const [, first = "", second = "", third, point = ""] = match;
   const limits = intervalLimits(modifier);
   const isMinuteSecond = limits !== null && limits.fields === ((1 << 11) | (1 << 12));
-  const [first = "0", middle = "0", last = "0"] =
-    parts.length === 2 && (isMinuteSecond || parts[1]?.includes(".")) ? ["0", ...parts] : parts;
-  const seconds = Number(last);
-  if (Number(middle) > 59 || seconds >= 61 || !Number.isSafeInteger(Number(first) * microsPerHour))
-    throw overflow(text);
-  const micros =
-    Number(first) * microsPerHour + Number(middle) * microsPerMinute + roundEven(seconds * microsPerSecond);
-  fields.micros += isNegative ? -micros : micros;
+  const fraction = Number(`0${point}`);
+  if (third === undefined && (point !== "" || isMinuteSecond))
+    return { hours: 0, minutes: Number(first), seconds: Number(second), fraction };
+  return { hours: Number(first), minutes: Number(second), seconds: Number(third ?? 0), fraction };
+}
+
+const isInRange = ({ minutes, seconds }: TimeParts): boolean => minutes <= 59 && seconds <= 60;
+
+/** Whether it is read as a time of day when it has a sign; else it is a number with something wrong behind it. */
+function isTime(field: string, modifier: number): boolean {
+  const parts = timeParts(field, modifier);
+  return parts !== null && isInRange(parts);
+}
+
+/** What it says of the time is all that there is: units that were read before it and go into the time are gone. */
+function readTime(fields: Fields, field: string, text: string, modifier: number): void {
+  const parts = timeParts(field.replace(/^[+-]/u, ""), modifier);
+  if (parts === null) throw invalid(text);
+  const { hours, minutes, seconds, fraction } = parts;
+  if (!isInRange(parts) || !Number.isSafeInteger(hours * microsPerHour)) throw overflow(text);
+  const whole = hours * microsPerHour + minutes * microsPerMinute + seconds * microsPerSecond;
+  const micros = whole + roundEven(fraction * microsPerSecond);
+  fields.micros = field.startsWith("-") ? -micros : micros;
+  for (const unit of ["hour", "minute", "second"]) claim(fields, unit, text);
+  claimParts(fields, text);
 }

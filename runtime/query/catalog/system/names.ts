@@ -23,14 +23,22 @@ const noSchema = (name: string): SqlError => new SqlError("3F000", `schema "${na
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
 
 /**
- * The name in a list of at most a database, a schema and it. Throws 42601 for more.
+ * The name in a list of at most a database, a schema and it. Throws 42601 for more, and 0A000 for another database.
  *
  * @returns the name and, where one is given, its schema
  */
-function partsOf(names: readonly string[], what: string): readonly [name: string, schema?: string] {
-  if (names.length > 3)
-    throw new SqlError("42601", `improper ${what} name (too many dotted names): ${names.join(".")}`);
-  const [name = "", schema] = names.toReversed();
+function partsOf(
+  names: readonly string[],
+  what: "relation" | "qualified",
+  own: string,
+): readonly [name: string, schema?: string] {
+  const whole = names.join(".");
+  if (names.length > 3) throw new SqlError("42601", `improper ${what} name (too many dotted names): ${whole}`);
+  const [name = "", schema, database = own] = names.toReversed();
+  if (database !== own) {
+    const label = what === "relation" ? `"${whole}"` : whole;
+    throw new SqlError("0A000", `cross-database references are not implemented: ${label}`);
+  }
   return schema === undefined ? [name] : [name, schema];
 }
 
@@ -55,8 +63,11 @@ class NameReader {
   readonly #view: CatalogView;
   readonly #world: CatalogWorld;
   readonly #find: FindUserType;
+  /** The session's own, of which alone there are names. */
+  readonly #database: string;
 
-  constructor(view: CatalogView) {
+  constructor(view: CatalogView, database: string) {
+    this.#database = database;
     this.#view = view;
     this.#world = new CatalogWorld(view);
     this.#find = findTypeIn(view.catalog, view);
@@ -64,7 +75,7 @@ class NameReader {
 
   relation(text: string): Oid {
     const names = readQualifiedName(text);
-    const [, schema] = partsOf(names, "relation");
+    const [, schema] = partsOf(names, "relation", this.#database);
     const relation = this.#world.relationAskedFor(names);
     if (relation !== null) return relation.oid;
     if (schema !== undefined && this.#world.schemaOid(schema) === null) throw noSchema(schema);
@@ -75,8 +86,11 @@ class NameReader {
 
   /** Also of PostgreSQL's types that do not exist here: tools compare types with them. */
   type(text: string): Oid {
+    if (/^\s*setof\s+\w/iu.test(text)) throw new SqlError("42601", `invalid type name "${text}"`);
+    const parts = /^\s*\w+(?:\.\w+){2,}\s*$/u.test(text) ? readQualifiedName(text) : [];
+    if (parts.length > 0) partsOf(parts, "qualified", this.#database);
     try {
-      const type = parseTypeName(text, this.#find);
+      const type = parseTypeName(parts.length > 0 ? parts.slice(-2).join(".") : text, this.#find);
       return type.domain ?? type.oid;
     } catch (error) {
       if (!(error instanceof SqlError) || error.sqlState !== "0A000") throw error;
@@ -87,7 +101,7 @@ class NameReader {
   }
 
   procedure(text: string): Oid {
-    const [name, schema] = partsOf(readQualifiedName(text), "qualified");
+    const [name, schema] = partsOf(readQualifiedName(text), "qualified", this.#database);
     const named = hasBuiltIn(schema, this.#world) ? allProcedures.filter((procedure) => procedure.name === name) : [];
     const [only] = named;
     if (only === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
@@ -97,7 +111,7 @@ class NameReader {
 
   procedureWithArguments(text: string): Oid {
     const [full, types] = splitArguments(text);
-    const [name, schema] = partsOf(readQualifiedName(full), "qualified");
+    const [name, schema] = partsOf(readQualifiedName(full), "qualified", this.#database);
     const args = types.map((type) => parseTypeName(type, this.#find).oid);
     const isThere = hasBuiltIn(schema, this.#world);
     const found = allProcedures.find(
@@ -114,7 +128,8 @@ class NameReader {
   /** An operator's name behind its schema: its signs are no identifier. */
   #operator(text: string): string | null {
     const dot = text.lastIndexOf(".");
-    const [, schema] = dot < 0 ? [] : partsOf([...readQualifiedName(text.slice(0, dot)), ""], "qualified");
+    const [, schema] =
+      dot < 0 ? [] : partsOf([...readQualifiedName(text.slice(0, dot)), ""], "qualified", this.#database);
     return schema === undefined || schema === "pg_catalog" ? text.slice(dot + 1).trim() : null;
   }
 
@@ -178,9 +193,10 @@ function operatorText(oid: Oid): string | null {
 }
 
 /** The names of one version of the catalog, as one user sees them. */
-export function objectNames(view: CatalogView): ObjectNames {
+/** @param database the session's own */
+export function objectNames(view: CatalogView, database: string): ObjectNames {
   const world = new CatalogWorld(view);
-  const reader = new NameReader(view);
+  const reader = new NameReader(view, database);
   const nameOfType = (oid: Oid): string => world.typeText(oid);
   return {
     oidOf: (kind: NamedObjectKind, text: string): Oid => {

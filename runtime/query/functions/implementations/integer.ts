@@ -208,6 +208,7 @@ const named = strictly({
   "int4(bool)": (a) => (a ? 1 : 0),
   "bool(int4)": (a) => a !== 0,
   "int8(oid)": (a) => a,
+  "xid(xid8)": (a) => Number(BigInt.asUintN(32, BigInt(a))),
   "oid(int8)": (a) => {
     if (a < 0 || a > 4_294_967_295) throw new SqlError("22003", "OID out of range");
     return Number(a);

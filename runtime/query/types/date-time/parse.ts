@@ -52,6 +52,10 @@ const monthOf = (word: string): number => {
   return (short < 0 ? monthFullNames.indexOf(word) : short) + 1;
 };
 
+/** A word of PostgreSQL's table of dates, in small letters. */
+export const isDateWord = (word: string): boolean =>
+  separate.has(word) || specials.has(word) || dayPattern.test(word) || monthOf(word) > 0;
+
 const patterns = {
   space: /[ \t-\r,]+/uy,
   dateParts: /(\d+|[a-z]{3,9})([-/.])(\d+|[a-z]{3,9})\2(\d+)/iuy,

@@ -26,6 +26,7 @@ import type { Truncate } from "../../syntax/ast-modify.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
+import { expectNotOfSystem } from "./system-relations.js";
 
 /** What the owner of an index is, too. */
 function ownedBy(object: CatalogObject, { draft }: DefinitionPorts): Guarded | null {
@@ -143,6 +144,7 @@ function expectDrop({ objectType, names }: Drop, ports: DefinitionPorts): void {
 /** Throws 42501 for what the user may not define. */
 export function expectAuthority(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): void {
   const { draft, actor } = ports;
+  expectNotOfSystem(statement, ports);
   if (actor.isSuperuser) return;
   switch (statement.kind) {
     case "createTable":
