@@ -146,6 +146,13 @@ export function concreteType(declared: Oid, types: PolymorphicTypes): Oid {
   return declared === typeOid.anyarray || declared === typeOid.anycompatiblearray ? arrayTypeOf(base) : base;
 }
 
+/** What an array is wanted of by a parameter or result, and has none: an array's elements are no arrays. 0 for all else. */
+export function withoutArray(declared: Oid, types: PolymorphicTypes): Oid {
+  if (declared !== typeOid.anyarray && declared !== typeOid.anycompatiblearray) return 0;
+  const base = isCompatibleFamily(declared) ? types.compatible : types.element;
+  return base === 0 || arrayTypeOf(base) !== 0 ? 0 : base;
+}
+
 /** Unknown literals alone are text for the `anycompatible` family. */
 const concreteText = (declared: Oid): Oid =>
   declared === typeOid.anycompatiblearray ? typeOid.textArray : typeOid.text;

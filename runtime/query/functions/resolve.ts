@@ -9,7 +9,7 @@ import type { Datum } from "../types/datum.js";
 import { type Oid, type RecordField, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
-import { best, type Candidate, concreteType, matching, polymorphicTypes } from "./candidates.js";
+import { best, type Candidate, concreteType, matching, polymorphicTypes, withoutArray } from "./candidates.js";
 import { findCast } from "./coercion.js";
 import { defaultsOf } from "./defaults.js";
 import type { CallTypes, Implementation } from "./define.js";
@@ -151,8 +151,11 @@ function resolved(candidate: FunctionCandidate, args: readonly Oid[], position?:
     parameter === typeOid.any ? (args[index] ?? 0) : concreteType(parameter, types),
   );
   const result = concreteType(procedure.resultType, types);
-  if (isAny && (concrete.includes(0) || result === 0))
-    throw new SqlError("42804", "could not determine polymorphic type because input has type unknown", { position });
+  const item = [...parameters, procedure.resultType]
+    .map((type) => withoutArray(type, types))
+    .find((type) => type !== 0);
+  if (item !== undefined) throw new SqlError("42704", `could not find array type for data type ${typeLabel(item)}`);
+  if (isAny && (concrete.includes(0) || result === 0)) throw undetermined();
   const isArrayWanted =
     procedure.variadic === typeOid.any && procedure.kind !== "aggregate" && candidate.packedFrom < 0;
   if (isArrayWanted && elementTypeOf(concrete.at(-1) ?? 0) === 0)
@@ -171,6 +174,10 @@ function resolved(candidate: FunctionCandidate, args: readonly Oid[], position?:
   const outColumns = procedure.outColumns.map(({ name, type }) => ({ name, type: sqlType(concreteType(type, types)) }));
   return attach(candidate, code, callTypes, { ...shared, outColumns });
 }
+
+/** As in PostgreSQL without a place in the text. */
+const undetermined = (): SqlError =>
+  new SqlError("42804", "could not determine polymorphic type because input has type unknown");
 
 /** A text with a value of any type beside it is that of two texts once the value is cast, and as sure as the cast is. */
 function operatorVolatility({ name, volatility }: ProcedureFacts, operands: readonly Oid[]): Volatility {
@@ -356,8 +363,7 @@ function resolvedOperator(
     parameter === typeOid.any ? (args[index] ?? 0) : concreteType(parameter, types),
   );
   const result = concreteType(operator.result, types);
-  if (concrete.includes(0) || result === 0)
-    throw new SqlError("42804", "could not determine polymorphic type because input has type unknown", { position });
+  if (concrete.includes(0) || result === 0) throw undetermined();
   const procedure = procedureOf(operator.procedure);
   const code = procedure === null ? null : implementationOf(procedure.signature);
   if (procedure === null || code === null || code.kind !== "scalar") throw notSupported(`operator ${text}`, position);

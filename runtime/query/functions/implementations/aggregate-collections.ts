@@ -224,7 +224,7 @@ const manyPercentiles = (percentile: Percentile, element: Oid): Accumulator =>
       const place = requireFraction(fraction);
       return place === null ? null : percentile(values, place);
     });
-    return new SqlArray(element, results);
+    return fractions.withItems(element, results);
   });
 
 const continuousNumbers: Percentile = (values, fraction) => continuous(values, fraction, betweenNumbers);
