@@ -180,3 +180,11 @@ export const concurrentUpdate = (): SqlError =>
   new SqlError("40001", "could not serialize access due to concurrent update");
 export const concurrentDelete = (): SqlError =>
   new SqlError("40001", "could not serialize access due to concurrent delete");
+
+/** Whether a row is in the way must be known with the row. */
+export const arbiterDeferrable = (names: Names, table: TableDefinition, index: IndexDefinition): SqlError =>
+  new SqlError(
+    "55000",
+    "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
+    { schema: names.schemaName(table), table: table.name, constraint: index.name },
+  );

@@ -16,13 +16,19 @@ import type { WritePorts } from "./ports.js";
 import { keyConversion } from "./reference-types.js";
 import { type ForeignKey, foreignKeysOf, ReferencedRows, refersToNothing } from "./referenced-rows.js";
 import { isSameKey, ReferringRows } from "./referring-rows.js";
-import { type StoredRow, TableWriter } from "./table-writer.js";
-import { expectUnshared } from "./unique-keys.js";
+import { type SharedKey, type StoredRow, TableWriter } from "./table-writer.js";
+import { constraintOf, expectUnshared } from "./unique-keys.js";
 
 interface Reference {
   readonly child: TableDefinition;
   readonly constraint: ForeignKey;
   readonly values: readonly Datum[];
+}
+
+/** A key that was given to a row and may be another's, too. */
+interface GivenKey {
+  readonly writer: TableWriter;
+  readonly key: SharedKey;
 }
 
 interface GoneKey {
@@ -48,7 +54,8 @@ const checkRows = 500;
 export class ForeignKeys {
   readonly #ports: WritePorts;
   readonly #writers: Map<number, TableWriter>;
-  #references: Reference[] = [];
+  /** References, and keys of deferrable constraints, in the order in which they are looked at. */
+  #references: (Reference | GivenKey)[] = [];
   #gone: GoneKey[] = [];
   /** By constraint. */
   readonly #referenced = new Map<number, ReferencedRows>();
@@ -73,6 +80,12 @@ export class ForeignKeys {
     const [before, after] = [old?.values ?? null, now?.values ?? null];
     assert(before !== null || after !== null, "a row that was written was or is there");
     const { timing } = this.#ports;
+    const writer = this.#writers.get(table.oid);
+    const given = writer?.takeKeys() ?? [];
+    const keys: readonly GivenKey[] =
+      writer === undefined || given.length === 0 ? [] : given.map((key) => ({ writer, key }));
+    // PostgreSQL's triggers go by their names: PK_ConstraintTrigger, RI_ConstraintTrigger, Unique_ConstraintTrigger.
+    this.#references.push(...keys.filter(({ key }) => isOfPrimary(table, key)));
     if (after !== null) {
       for (const constraint of foreignKeysOf(table)) {
         const values = pick(after, constraint.columns);
@@ -88,6 +101,7 @@ export class ForeignKeys {
         } else this.#references.push({ child: table, constraint, values });
       }
     }
+    this.#references.push(...keys.filter(({ key }) => !isOfPrimary(table, key)));
     if (before === null) return;
     for (const { table: child, constraint } of this.#ports.catalog.referencing(table.oid)) {
       if (constraint.kind !== "foreignKey") continue;
@@ -137,12 +151,12 @@ export class ForeignKeys {
 
   /** Checks and follows everything that was written. */
   settle(): void {
-    for (const writer of this.#writers.values()) writer.settle();
-    this.#settleReferences();
-    for (const writer of this.#writers.values()) writer.settle();
-  }
-
-  #settleReferences(): void {
+    // What follows from a key that is gone comes after the statement's own keys.
+    if (this.#gone.length > 0) {
+      const [keys, references] = [this.#references.filter(isGivenKey), this.#references.filter(isReference)];
+      this.#references = references;
+      for (const { writer, key } of keys) writer.settleKey(key);
+    }
     let done = 0;
     while (this.#gone.length > 0 || this.#references.length > 0) {
       const [gone, references] = [this.#gone, this.#references];
@@ -154,7 +168,10 @@ export class ForeignKeys {
         continue;
       }
       this.#references = [];
-      for (const reference of references) this.#check(reference);
+      for (const each of references) {
+        if (isGivenKey(each)) each.writer.settleKey(each.key);
+        else this.#check(each);
+      }
     }
   }
 
@@ -323,6 +340,11 @@ export class ForeignKeys {
     return next;
   }
 }
+
+const isGivenKey = (each: Reference | GivenKey): each is GivenKey => "key" in each;
+const isReference = (each: Reference | GivenKey): each is Reference => !isGivenKey(each);
+const isOfPrimary = (table: TableDefinition, { index }: SharedKey): boolean =>
+  constraintOf(table, index).kind === "primaryKey";
 
 /** What comes of a key that is gone. */
 function consequenceOf({ constraint, now }: GoneKey): "refused" | "removed" | "changed" {

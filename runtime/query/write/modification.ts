@@ -148,7 +148,6 @@ class Run {
   ): void {
     const { values, onConflict } = statement;
     const places = values.map((id) => (id === null ? -1 : this.#place(id)));
-    if (onConflict !== null && rows.length > 0) this.#expectArbiters(statement);
     const insertOne =
       onConflict === null
         ? (planned: readonly Datum[]): void => this.#insertOne(places, planned)
@@ -194,19 +193,6 @@ class Run {
       this.#isUpserted = true;
       this.#wrote(after.values, planned);
     };
-  }
-
-  /** Whether a row is in the way must be known with the row. Throws 55000 where it is known later. */
-  #expectArbiters({ table, rules, onConflict }: BoundInsert): void {
-    const chosen = onConflict?.arbiters ?? [];
-    const arbiters = chosen.length > 0 ? chosen : rules.indexes.map(({ index }) => index);
-    const late = arbiters.find(({ isDeferrable }) => isDeferrable === true);
-    if (late === undefined) return;
-    throw new SqlError(
-      "55000",
-      "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
-      { schema: this.#ports.schemaName(table), table: table.name, constraint: late.name },
-    );
   }
 
   /** DO UPDATE of one row; null when its WHERE says no. */

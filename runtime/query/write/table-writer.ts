@@ -23,6 +23,7 @@ import { keyOfTable } from "../table/key-codec.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import {
+  arbiterDeferrable,
   checkViolated,
   concurrentDelete,
   concurrentUpdate,
@@ -74,6 +75,10 @@ interface Placed {
   readonly values: readonly Datum[];
 }
 
+/** A key of a deferrable constraint that a row was given. */
+export type SharedKey = Pick<Placed, "index" | "values">;
+const noKeys: readonly SharedKey[] = [];
+
 interface DomainCheck {
   readonly domain: NonNullable<RowRules["checks"][number]["domain"]>;
   readonly holds: RowExpression;
@@ -100,6 +105,7 @@ export class TableWriter {
   readonly #key = new TableKey();
   /** Numbers of columns that a foreign key may refer to, once they are asked for. */
   #keyColumns: readonly number[] | null = null;
+  #unique: readonly IndexDefinition[] | null = null;
   #prepared = 0;
   /** Keys that rows were given which other rows may have. */
   #shareable: Placed[] = [];
@@ -275,25 +281,41 @@ export class TableWriter {
     return { key: rowKey, values, from: 0 };
   }
 
-  /** What a row conflicts with of what arbiters look at, in the order of their indexes. */
+  /**
+   * What a row conflicts with of what arbiters look at, in the order in which their indexes were made. Throws 55000 for one that is only known
+   * later, where none before it has a conflict.
+   */
   #arbitrated(
     placed: readonly Placed[],
     key: { readonly rowKey: Uint8Array; readonly treeKey: Uint8Array } | null,
     arbitrates: (index: IndexDefinition) => boolean,
   ): Conflict | null {
     const { locks } = this.#ports;
-    if (key !== null && arbitrates(this.#primaryKey())) {
-      const existing = this.#find(key.treeKey, key.rowKey);
-      locks.awaitWriters(tableTree.rows, key.treeKey);
-      if (existing !== null) return { index: this.#primaryKey(), existing };
-    }
-    for (const each of placed) {
-      if (!each.mustBeUnique || !arbitrates(each.index)) continue;
+    for (const index of this.#uniqueIndexes()) {
+      if (!arbitrates(index)) continue;
+      if (index.isDeferrable === true) throw arbiterDeferrable(this.#ports, this.table, index);
+      if (index === this.#primary) {
+        assert(key !== null, "a primary key that does not wait is its table's key");
+        const existing = this.#find(key.treeKey, key.rowKey);
+        locks.awaitWriters(tableTree.rows, key.treeKey);
+        if (existing !== null) return { index, existing };
+        continue;
+      }
+      const each = placed.find((entry) => entry.index === index);
+      if (each?.mustBeUnique !== true) continue;
       const existing = this.#holder(each);
-      if (existing !== null) return { index: each.index, existing };
+      if (existing !== null) return { index, existing };
       locks.awaitWriters(tableTree.index, each.key);
     }
     return null;
+  }
+
+  #uniqueIndexes(): readonly IndexDefinition[] {
+    const primary = this.#primary === null ? [] : [this.#primary];
+    this.#unique ??= [...primary, ...this.#indexes.map(({ index }) => index)]
+      .filter(({ isUnique }) => isUnique)
+      .sort((a, b) => a.oid - b.oid);
+    return this.#unique;
   }
 
   #primaryKey(): IndexDefinition {
@@ -317,12 +339,19 @@ export class TableWriter {
    * @param ports to read by, where those of the writer cannot
    */
   settle(ports: WritePorts = this.#ports): void {
-    for (const { index, values } of this.#shareable.splice(0)) {
-      const constraint = constraintOf(this.table, index);
-      if (!ports.timing.isDeferred(constraint)) expectUnshared(ports, this.table, index, values);
-      else if (isShared(ports, this.table, index, values))
-        ports.timing.defer({ kind: "unique", table: this.table.oid, constraint: constraint.oid, values });
-    }
+    for (const key of this.#shareable.splice(0)) this.settleKey(key, ports);
+  }
+
+  /** Keys of the rows that were written since: whoever takes them looks at each (`settleKey`) once the statement has written all its rows. */
+  takeKeys(): readonly SharedKey[] {
+    return this.#shareable.length === 0 ? noKeys : this.#shareable.splice(0);
+  }
+
+  settleKey({ index, values }: SharedKey, ports: WritePorts = this.#ports): void {
+    const constraint = constraintOf(this.table, index);
+    if (!ports.timing.isDeferred(constraint)) expectUnshared(ports, this.table, index, values);
+    else if (isShared(ports, this.table, index, values))
+      ports.timing.defer({ kind: "unique", table: this.table.oid, constraint: constraint.oid, values });
   }
 
   /** Inserts a row under a key that its table does not make itself: that of a materialized view. Throws 23505. */
