@@ -169,3 +169,75 @@ for (const seed of [3, 4]) {
     return undefined;
   });
 }
+
+test("a definition keeps out of a table what PostgreSQL's lock for it keeps out, and waits for no more", (t) => {
+  /** Whether it goes beside who writes rows, and beside who locks some. */
+  const definitions: readonly (readonly [text: string, writers: boolean, lockers: boolean])[] = [
+    ["COMMENT ON TABLE t IS 'x'", true, true],
+    ["COMMENT ON COLUMN t.v IS 'x'", true, true],
+    ["ALTER TABLE t ALTER v SET STATISTICS 7, SET (fillfactor = 70)", true, true],
+    ["ALTER TABLE t VALIDATE CONSTRAINT positive", true, true],
+    ["ALTER TABLE t CLUSTER ON t_pkey", true, true],
+    ["ALTER DOMAIN d SET DEFAULT 3", true, true],
+    ["ALTER DOMAIN d ADD CHECK (value < 9) NOT VALID", true, true],
+    ["ALTER DOMAIN d ADD CHECK (value < 9)", false, true],
+    ["CREATE INDEX ON t (v)", false, true],
+    ["CREATE TABLE c (id int REFERENCES t)", false, true],
+    ["ALTER TABLE o ADD FOREIGN KEY (id) REFERENCES t", false, true],
+    ["ALTER TABLE t ADD FOREIGN KEY (v) REFERENCES o NOT VALID", false, true],
+    ["ALTER TABLE t ALTER v SET STATISTICS 7, ADD COLUMN w int", false, false],
+    ["ALTER TABLE t ALTER v SET STORAGE PLAIN", false, false],
+    ["ALTER TABLE t RENAME CONSTRAINT positive TO other", false, false],
+  ];
+  for (const [text, writers, lockers] of definitions) {
+    const shard = new ShardRig();
+    const [a, b, c] = [shard.session(), shard.session(), shard.session()];
+    a.rows("CREATE DOMAIN d AS int");
+    a.rows("CREATE TABLE t (id int PRIMARY KEY, v int, d d)");
+    a.rows("CREATE TABLE o (id int PRIMARY KEY)");
+    a.rows("INSERT INTO t VALUES (1, 1, 1)");
+    a.rows("INSERT INTO o VALUES (1)");
+    a.rows("ALTER TABLE t ADD CONSTRAINT positive CHECK (v > 0) NOT VALID");
+    b.begin();
+    b.rows("SELECT FROM t WHERE id = 1 FOR UPDATE");
+    a.begin();
+    t.is(a.run(text).kind !== "waits", lockers, text);
+    b.rollback();
+    a.rollback();
+    b.begin();
+    b.rows("UPDATE t SET v = 2 WHERE id = 1");
+    b.rows("INSERT INTO t VALUES (2, 2, 2)");
+    a.begin();
+    const answer = a.run(text);
+    t.is(answer.kind !== "waits", writers, text);
+    if (!writers) {
+      b.commit();
+      t.is(a.late()?.kind, "rows", text);
+    }
+    const insert = c.run("INSERT INTO t VALUES (3, 1, 3)");
+    t.is(insert.kind !== "waits", writers, text);
+    if (writers) b.commit();
+    a.commit();
+    t.is((writers ? insert : c.late())?.kind, "rows", text);
+    t.deepEqual(c.rows("SELECT id, v FROM t ORDER BY id"), [
+      ["1", "2"],
+      ["2", "2"],
+      ["3", "1"],
+    ]);
+  }
+});
+
+test("a foreign key is not made beside who removes what its rows refer to", (t) => {
+  const shard = new ShardRig();
+  const [a, b] = [shard.session(), shard.session()];
+  a.rows("CREATE TABLE p (id int PRIMARY KEY)");
+  a.rows("CREATE TABLE c (id int)");
+  a.rows("INSERT INTO p VALUES (1)");
+  a.rows("INSERT INTO c VALUES (1)");
+  a.begin();
+  a.rows("DELETE FROM p");
+  t.is(b.run("ALTER TABLE c ADD FOREIGN KEY (id) REFERENCES p").kind, "waits");
+  a.commit();
+  const late = b.late();
+  t.is(late?.kind === "error" ? late.sqlState : null, "23503");
+});

@@ -250,7 +250,7 @@ function portsOf(
       if (!transaction.deferred.hasLeft(table.oid)) return;
       throw new SqlError("55006", `cannot ${command} "${table.name}" because it has pending trigger events`);
     },
-    lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), defining),
+    lockTable: (table, mode = defining) => locks.lockWhole(tableLockName(request.tenant, table.oid), mode),
     views: {
       binding: bindingOf({ context }),
       position: Math.max(0, parts.position),

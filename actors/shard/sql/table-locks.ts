@@ -10,5 +10,5 @@ export const tableLockName = (tenant: number, table: number): string => `t${tena
 export const lockingRows: TableLockMode = "ROW SHARE";
 /** INSERT, UPDATE, DELETE, MERGE, COPY. */
 export const writing: TableLockMode = "ROW EXCLUSIVE";
-/** What changes the definition. */
+/** What changes the definition, unless it says otherwise. */
 export const defining: TableLockMode = "ACCESS EXCLUSIVE";

@@ -158,8 +158,11 @@ export type AlterTableAction = Located &
     | Switched
     /** SET or RESET of options; what a view demands of rows: null for nothing, undefined when nothing is said of it. */
     | { readonly kind: "setOptions"; readonly checkOption: "local" | "cascaded" | null | undefined }
-    /** What changes no answer: how columns are sampled, laid out or compressed, how full pages are to be. Null: of the whole table. */
-    | { readonly kind: "hint"; readonly column: string | null }
+    /**
+     * What changes no answer: how columns are sampled, laid out or compressed, how full pages are to be. Null: of the whole table. Of values
+     * themselves is how they are laid out, where, and compressed.
+     */
+    | { readonly kind: "hint"; readonly column: string | null; readonly isOfValues: boolean }
     | { readonly kind: "other"; readonly name: string }
   );
 

@@ -155,7 +155,7 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       const isCheckOption = elements.some((element) => element.name === "check_option");
       if (!isOfView && !isCheckOption) {
         expectChangedHints(elements, type === "AT_ResetRelOptions");
-        return { kind: "hint", column: null, location };
+        return { kind: "hint", column: null, isOfValues: false, location };
       }
       if (type === "AT_SetRelOptions")
         return { kind: "setOptions", checkOption: checkOptionIn(elements) ?? undefined, location };
@@ -169,13 +169,18 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       // A column of an index is told by its number: there is no name then.
       if (name === "") return { kind: "other", name: type.replace(/^AT_/, ""), location };
       expectColumnHint(type, definition, conversion);
-      return { kind: "hint", column: name, location };
+      return {
+        kind: "hint",
+        column: name,
+        isOfValues: type === "AT_SetStorage" || type === "AT_SetCompression",
+        location,
+      };
     case "AT_SetLogged":
     case "AT_SetUnLogged":
       return { kind: "setPersistence", isUnlogged: type === "AT_SetUnLogged", location };
     case "AT_SetTableSpace":
       expectTablespace(fields, "name");
-      return { kind: "hint", column: null, location };
+      return { kind: "hint", column: null, isOfValues: true, location };
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
     case "AT_ReplicaIdentity": {

@@ -96,6 +96,10 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
   }
   const constraints = alteration.table.constraints.filter((each) => each !== constraint);
   if (constraint.kind === "check" || constraint.kind === "foreignKey") {
+    if (constraint.kind === "foreignKey") {
+      const parent = draft.catalog.objectByOid(constraint.referencedTable);
+      if (parent?.kind === "table") alteration.ports.lockTable(parent);
+    }
     alteration.put({ ...alteration.table, constraints });
     return;
   }

@@ -1,5 +1,6 @@
 /** ALTER TABLE: one action after the other, each on what the one before has made. */
 import { unreachable } from "../../../types/assert.js";
+import { type TableLockMode, tableLockModes } from "../../catalog/lock-facts.js";
 import { type ColumnDefinition, primaryKeyOf, type TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
@@ -46,8 +47,27 @@ export function alterTable(statement: AlterTable, ports: DefinitionPorts): Defin
   if (statement.objectType === "view" && found !== null) throw new SqlError("42809", `"${found.name}" is not a view`);
   if (statement.objectType !== "table" && found !== null) throw notSupported(tag, placeOf(statement.location));
   const { oid } = draft.table(statement.name);
-  for (const action of statement.actions) perform(new Alteration(ports, oid), action);
+  const modes = statement.actions.map(modeOf);
+  const mode = tableLockModes.findLast((each) => modes.includes(each));
+  for (const action of statement.actions) perform(new Alteration(ports, oid, mode), action);
   return { tag };
+}
+
+/** How an action locks its table; all of a statement lock it as the strongest of them (PostgreSQL's AlterTableGetLockLevel). */
+function modeOf(action: AlterTableAction): TableLockMode {
+  switch (action.kind) {
+    case "hint":
+      return action.isOfValues ? "ACCESS EXCLUSIVE" : "SHARE UPDATE EXCLUSIVE";
+    case "validateConstraint":
+    case "clusterOn":
+      return "SHARE UPDATE EXCLUSIVE";
+    case "addConstraint":
+      return action.constraint.kind === "foreignKey" ? "SHARE ROW EXCLUSIVE" : "ACCESS EXCLUSIVE";
+    case "switched":
+      return action.what === "trigger" ? "SHARE ROW EXCLUSIVE" : "ACCESS EXCLUSIVE";
+    default:
+      return "ACCESS EXCLUSIVE";
+  }
 }
 
 function perform(alteration: Alteration, action: AlterTableAction): void {

@@ -2,10 +2,11 @@
 
 import { assert } from "../../../types/assert.js";
 import { expectNoQuery } from "../../bind/no-query.js";
+import type { TableLockMode } from "../../catalog/lock-facts.js";
 import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import { ColumnMaker } from "./column-maker.js";
-import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
+import { ConstraintMaker, columnNamed, type StoreExpression, type TableParts } from "./constraints.js";
 import { expectNoSystemColumns } from "./generated.js";
 import type { DefinitionPorts } from "./ports.js";
 import { rewrite } from "./table-rows.js";
@@ -16,10 +17,11 @@ export class Alteration {
   readonly table: TableDefinition;
   readonly catalog: Catalog;
 
-  constructor(ports: DefinitionPorts, oid: number) {
+  /** @param mode in which the table is locked */
+  constructor(ports: DefinitionPorts, oid: number, mode: TableLockMode = "ACCESS EXCLUSIVE") {
     const table = ports.draft.catalog.objectByOid(oid);
     assert(table?.kind === "table", "a table that is altered is there");
-    ports.lockTable(table);
+    ports.lockTable(table, mode);
     ports.expectSettled(table, "ALTER TABLE");
     this.ports = ports;
     this.table = table;
@@ -67,11 +69,12 @@ export class Alteration {
 
   makers(parts: TableParts): { columns: ColumnMaker; constraints: ConstraintMaker } {
     const { draft } = this.ports;
-    const constraints = new ConstraintMaker(draft, parts, (syntax) => {
+    const store: StoreExpression = (syntax) => {
       expectNoQuery(syntax, "check constraint", "unplaced");
       expectNoSystemColumns(syntax, parts, "unplaced");
       return this.ports.storeExpression(syntax);
-    });
+    };
+    const constraints = new ConstraintMaker(draft, parts, store, this.ports);
     return { columns: new ColumnMaker(this.ports, parts, "unplaced"), constraints };
   }
 

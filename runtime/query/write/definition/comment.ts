@@ -27,7 +27,8 @@ export function comment(statement: CommentOn, ports: DefinitionPorts): Definitio
   const { draft } = ports;
   const { objectType, name } = statement;
   const put = (object: CatalogObject, part: string): void => {
-    if (object.kind === "table") ports.lockTable(object);
+    // Of a constraint PostgreSQL locks no more than who reads the table.
+    if (object.kind === "table" && objectType !== "tabconstraint") ports.lockTable(object, "SHARE UPDATE EXCLUSIVE");
     draft.put({ ...object, comments: said(object.comments ?? {}, part, statement.text) });
   };
   const wanted = relationKinds[objectType];

@@ -26,6 +26,7 @@ import { isComposite } from "../../types/user-types.js";
 import { referenceOf } from "../reference-types.js";
 import { type CatalogDraft, placeOf } from "./draft.js";
 import { freeName } from "./names.js";
+import type { DefinitionPorts } from "./ports.js";
 
 export type ConstraintPart = Exclude<
   ConstraintSyntax,
@@ -153,8 +154,15 @@ export class ConstraintMaker {
   readonly #draft: CatalogDraft;
   readonly #parts: TableParts;
   readonly #store: StoreExpression;
+  readonly #ports: Pick<DefinitionPorts, "lockTable">;
 
-  constructor(draft: CatalogDraft, parts: TableParts, store: StoreExpression) {
+  constructor(
+    draft: CatalogDraft,
+    parts: TableParts,
+    store: StoreExpression,
+    ports: Pick<DefinitionPorts, "lockTable">,
+  ) {
+    this.#ports = ports;
     this.#store = store;
     this.#draft = draft;
     this.#parts = parts;
@@ -329,6 +337,8 @@ export class ConstraintMaker {
     const isSelf = (found === null && table.name === parts.name) || found?.oid === parts.oid;
     if (isSelf) return { ...parts, unique: uniqueKeys(parts.indexes) };
     const parent = this.#draft.table(table);
+    // Who has removed a row of it and not committed would have seen nothing that refers to the row.
+    this.#ports.lockTable(parent, "SHARE ROW EXCLUSIVE");
     return { ...parent, unique: uniqueKeys(this.#draft.catalog.indexesOf(parent)) };
   }
 

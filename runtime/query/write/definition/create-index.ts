@@ -149,7 +149,8 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   if (statement.keys.length > keysMax) {
     throw new SqlError("54011", `cannot use more than ${keysMax} columns in an index`, { position });
   }
-  ports.lockTable(table);
+  // Its rows may be locked, and not written.
+  ports.lockTable(table, "SHARE");
   expectNoQuery(statement.where, "index predicate");
   const predicate = statement.where === null ? null : ports.storeExpression(statement.where);
   // As PostgreSQL: the condition has to make sense before it is asked what the keys can be.

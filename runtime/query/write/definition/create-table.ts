@@ -12,7 +12,13 @@ import { storageOf } from "../../table/value-bytes.js";
 import { formatType } from "../../types/type-name.js";
 import { loadBatches } from "./batch-load.js";
 import { ColumnMaker, emptyColumn } from "./column-maker.js";
-import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } from "./constraints.js";
+import {
+  ConstraintMaker,
+  type ConstraintPart,
+  columnNamed,
+  type StoreExpression,
+  type TableParts,
+} from "./constraints.js";
 import { createIndex } from "./create-index.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
@@ -80,11 +86,12 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   const persistence = persistenceOf(statement);
   const parts: TableParts = { ...newParts(ports, name, schema.oid), ...persistence };
   const columns = new ColumnMaker(ports, parts, "placed");
-  const constraints = new ConstraintMaker(draft, parts, (syntax) => {
+  const store: StoreExpression = (syntax) => {
     expectNoQuery(syntax, "check constraint");
     expectNoSystemColumns(syntax, parts, "placed");
     return ports.storeExpression(syntax);
-  });
+  };
+  const constraints = new ConstraintMaker(draft, parts, store, ports);
   const likes: LikeTable[] = [];
   for (let at = 0; at <= statement.columns.length; at++) {
     const column = statement.columns[at];

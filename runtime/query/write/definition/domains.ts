@@ -114,16 +114,16 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
     case "setDefault": {
       const { expression } = change;
       const { defaultType: _before, ...own } = domain;
-      put({ ...own, default: expression === null ? null : storeDefault(expression, ports) }, ports);
+      put({ ...own, default: expression === null ? null : storeDefault(expression, ports) }, ports, "unchecked");
       break;
     }
     case "setNotNull":
       expectNoArrays(domain, ports);
-      put({ ...domain, isNotNull: true }, ports);
+      put({ ...domain, isNotNull: true }, ports, "checked");
       expectRows(domain, null, "contains null values", ports);
       break;
     case "dropNotNull":
-      put({ ...domain, isNotNull: false }, ports);
+      put({ ...domain, isNotNull: false }, ports, "unchecked");
       break;
     case "addConstraint":
       addConstraint(domain, change.constraint, ports);
@@ -131,7 +131,7 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
     case "dropConstraint": {
       const checks = domain.checks.filter((check) => check.name !== change.constraint);
       const message = `constraint "${change.constraint}" of domain "${domain.name}" does not exist`;
-      if (checks.length < domain.checks.length) put({ ...domain, checks }, ports);
+      if (checks.length < domain.checks.length) put({ ...domain, checks }, ports, "unchecked");
       else if (!change.ifExists) throw new SqlError("42704", message);
       else ports.notice("NOTICE", "00000", `${message}, skipping`);
       break;
@@ -145,15 +145,19 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
   return { tag: "ALTER DOMAIN" };
 }
 
-/** The tables that have columns of it are other ones from now on, for whoever knows what holds for their rows. */
-function put(domain: DomainDefinition, ports: DefinitionPorts): void {
+/**
+ * The tables that have columns of it are other ones from now on, for whoever knows what holds for their rows.
+ *
+ * @param rows whether they are to be looked at: then nobody writes them meanwhile
+ */
+function put(domain: DomainDefinition, ports: DefinitionPorts, rows: "checked" | "unchecked"): void {
   const { draft } = ports;
   draft.put(domain);
   ports.validateDomain(draft.catalog, domain);
   for (const { table } of columnsOf(domain, ports)) {
     const now = draft.catalog.objectByOid(table.oid);
     if (now?.kind !== "table") continue;
-    ports.lockTable(now);
+    if (rows === "checked") ports.lockTable(now, "SHARE");
     draft.put({ ...now, version: now.version + 1 });
   }
 }
@@ -176,11 +180,11 @@ function columnsOf(
 function addConstraint(domain: DomainDefinition, constraint: ConstraintSyntax, ports: DefinitionPorts): void {
   if (!constraint.isNotValid) expectNoArrays(domain, ports);
   if (constraint.kind !== "check") {
-    put(constrained(domain, constraint, ports), ports);
+    put(constrained(domain, constraint, ports), ports, "unchecked");
     return;
   }
   const next = withCheck(domain, constraint, ports);
-  put(next, ports);
+  put(next, ports, constraint.isNotValid ? "unchecked" : "checked");
   if (constraint.isNotValid) return;
   const added = next.checks.at(-1)?.name ?? null;
   expectRows(domain, added, "contains values that violate the new constraint", ports);
@@ -195,7 +199,7 @@ function validateConstraint(domain: DomainDefinition, name: string, ports: Defin
   expectNoArrays(domain, ports);
   const { isNotValid: _before, ...valid } = found;
   const next = { ...domain, checks: domain.checks.map((check) => (check === found ? valid : check)) };
-  put(next, ports);
+  put(next, ports, "checked");
   expectRows(next, name, "contains values that violate the new constraint", ports);
 }
 
@@ -210,7 +214,7 @@ function renameConstraint(
   if (domain.checks.some(({ name }) => name === newName))
     throw new SqlError("42710", `constraint "${newName}" ${label} already exists`);
   const checks = domain.checks.map((check) => (check.name === constraint ? { ...check, name: newName } : check));
-  put({ ...domain, checks }, ports);
+  put({ ...domain, checks }, ports, "unchecked");
 }
 
 /** As PostgreSQL does not look into arrays: throws 0A000 for a domain of whose values there are some. */

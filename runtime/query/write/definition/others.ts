@@ -363,6 +363,7 @@ function renameConstraint(ports: DefinitionPorts, table: TableDefinition, name: 
   if (table.constraints.some((each) => each.name === newName)) {
     throw new SqlError("42710", `constraint "${newName}" for relation "${table.name}" already exists`);
   }
+  ports.lockTable(table);
   const constraints = table.constraints.map((each) => (each === constraint ? { ...each, name: newName } : each));
   draft.put(versioned({ ...table, constraints }));
   if (!("index" in constraint)) return;

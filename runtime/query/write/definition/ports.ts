@@ -3,6 +3,7 @@
 import type { TreeReader } from "../../../store/tree.js";
 import type { BoundQuery } from "../../bind/bound.js";
 import type { Telling } from "../../bind/no-query.js";
+import type { TableLockMode } from "../../catalog/lock-facts.js";
 import type {
   Catalog,
   DomainDefinition,
@@ -94,8 +95,11 @@ export interface DefinitionPorts {
   storeQuery(syntax: Query): StoredQuery;
   /** Numbers of the columns that a stored query reads, by table; nothing of one that does not fit its tables any more. */
   columnsRead(catalog: Catalog, query: StoredQuery): ReadonlyMap<Oid, ReadonlySet<number>>;
-  /** Waits until nobody else uses a table, and keeps others from it until the transaction's end. */
-  lockTable(table: TableDefinition): void;
+  /**
+   * Waits until nobody else uses a table in a way that the mode excludes, and keeps others from that until the transaction's end. Without a mode
+   * it is ACCESS EXCLUSIVE.
+   */
+  lockTable(table: TableDefinition, mode?: TableLockMode): void;
   /** Throws 55006 while constraints of the table wait to be looked at. */
   expectSettled(table: TableDefinition, command: "ALTER TABLE" | "DROP TABLE" | "TRUNCATE"): void;
   readonly views: ViewPorts;

@@ -8,7 +8,7 @@ import type { DomainRule } from "../../functions/domain-check.js";
 import type { Datum } from "../../types/datum.js";
 import { immediate } from "../deferred-checks.js";
 import { ForeignKeys } from "../foreign-keys.js";
-import type { WritePorts } from "../ports.js";
+import type { RowLocks, WritePorts } from "../ports.js";
 import { TableWriter } from "../table-writer.js";
 import type { DefinitionPorts } from "./ports.js";
 
@@ -69,7 +69,15 @@ export function checkRows(ports: DefinitionPorts, table: TableDefinition, constr
   const write = ports.write(ports.draft.catalog);
   const only: TableDefinition = { ...table, constraints: [constraint] };
   if (constraint.kind === "foreignKey") {
-    const keys = new ForeignKeys({ ...write, timing: immediate }, new Map());
+    // As in PostgreSQL, which looks at all rows by one query. Whoever removes one that is referred to looks for those that refer to it: the
+    // constraint is known by then, or the table's lock has kept them out.
+    const locks: RowLocks = {
+      lock: () => true,
+      hold: () => true,
+      lockTable: (parent, isWritten) => write.locks.lockTable(parent, isWritten),
+      awaitWriters: () => undefined,
+    };
+    const keys = new ForeignKeys({ ...write, timing: immediate, locks }, new Map());
     for (const { key, values } of collected(write, table)) keys.wrote(only, null, { key, values, from: 0 });
     keys.settle();
     return;
