@@ -26,8 +26,11 @@ export interface RoleRun {
   /** µs since 2000. */
   readonly now: number;
   report(report: ErrorReport): void;
-  /** Before roles are dropped, once all is asked that can be: commits what hinders that no more. False: there was nothing to commit. */
-  settle(): Promise<boolean>;
+  /**
+   * Before roles are dropped, once all is asked that can be: commits what hinders that no more. False: there was nothing to commit.
+   * @param expectUnused asks others before something is committed, and throws
+   */
+  settle(expectUnused: () => Promise<void>): Promise<boolean>;
 }
 
 export type RoleStatement = CreateRole | AlterRole | DropRole | RenameRole | GrantRole;
@@ -182,9 +185,10 @@ async function drop(statement: DropRole, run: RoleRun): Promise<string> {
     if (isPredefinedRole(name))
       throw new SqlError("2BP01", `cannot drop role ${name} because it is required by the database system`);
     expectMayDrop(name, statement.ifExists, actor);
-    await expectUnusedElsewhere(name, run);
   }
-  const isBehind = await run.settle();
+  const isBehind = await run.settle(async () => {
+    for (const name of names) await expectUnusedElsewhere(name, run);
+  });
   try {
     for (const name of names) await dropOne(name, statement.ifExists, run);
   } catch (error) {

@@ -32,6 +32,8 @@ export class RowsOut {
   readonly #quote: number;
   readonly #escape: number;
   #forced: readonly boolean[] = [];
+  /** What the next CopyData begins with: the binary format's signature is no message of its own, as psycopg counts on. */
+  #before: Uint8Array = new Uint8Array(0);
   #memory = new Uint8Array(8 * 1024);
   #at = 0;
   rows = 0;
@@ -47,7 +49,10 @@ export class RowsOut {
   /** What comes before the rows: each element one CopyData. */
   begin(names: readonly string[]): Uint8Array[] {
     const { format, header, forceQuote } = this.#options;
-    if (format === "binary") return [signature];
+    if (format === "binary") {
+      this.#before = signature;
+      return [];
+    }
     const forced = names.map((name) => forceQuote === "all" || forceQuote.includes(name));
     if (header === "none") {
       this.#forced = forced;
@@ -71,7 +76,11 @@ export class RowsOut {
     while (at < messages.length) {
       const end = at + 1 + view.getInt32(at + 1);
       assert(messages[at] === 0x44 && end <= messages.length, "rows are whole DataRow messages");
-      lines.push(this.#options.format === "binary" ? messages.slice(at + 5, end) : this.#line(messages, view, at + 5));
+      lines.push(
+        this.#options.format === "binary"
+          ? this.#row(messages.subarray(at + 5, end))
+          : this.#line(messages, view, at + 5),
+      );
       this.rows += 1;
       at = end;
     }
@@ -79,7 +88,13 @@ export class RowsOut {
   }
 
   end(): Uint8Array[] {
-    return this.#options.format === "binary" ? [trailer] : [];
+    return this.#options.format === "binary" ? [this.#row(trailer)] : [];
+  }
+
+  #row(bytes: Uint8Array): Uint8Array {
+    const row = Buffer.concat([this.#before, bytes]);
+    this.#before = row.subarray(0, 0);
+    return row;
   }
 
   #line(bytes: Uint8Array, view: DataView, from: number): Uint8Array {

@@ -93,7 +93,7 @@ export class AtOnce {
         settings: settings.forEngine(),
         now: sqlTimeOf(runs.now()),
         report: (report) => this.#exchange.notice(report),
-        settle: () => this.#commitBefore(cached),
+        settle: (expectUnused) => this.#commitBefore(cached, expectUnused),
       });
       // What follows is judged by what it has done.
       await roles.actor();
@@ -102,7 +102,7 @@ export class AtOnce {
   }
 
   /** What the Query has done before roles are dropped is committed, if the tenant then has nothing of them. Throws 2BP01, 25001. */
-  async #commitBefore(cached: CachedStatement): Promise<boolean> {
+  async #commitBefore(cached: CachedStatement, expectUnused: () => Promise<void>): Promise<boolean> {
     const { transaction } = this.#exchange;
     if (!transaction.isOpen || !transaction.isAtShard) return false;
     assert(!transaction.isExplicit, "roles are not dropped in a transaction block");
@@ -110,6 +110,7 @@ export class AtOnce {
       throw new SqlError("25001", `${cached.command} cannot run between other statements of one query`, {
         hint: "Send it as a query of its own, or as the last statement of one.",
       });
+    await expectUnused();
     // The shard does not drop them: it looks for what there is of them, as its transaction has it.
     const portal = portalOf("", { source: "", statement: cached, parameterTypes: [] }, [], []);
     await this.#exchange.open(portal, cached, 0);
