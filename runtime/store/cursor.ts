@@ -226,6 +226,26 @@ export class TreeCursor implements Cursor, PlaceInPage {
     }
   }
 
+  seekBeneath(level: number, place: number): void {
+    assert(this.#valid && level > 0 && level < this.#height, "what is beneath a place is a page");
+    this.#fresh();
+    this.#refresh();
+    const { space } = this.#source;
+    let at = place;
+    for (let above = level; above > 0; above--) {
+      const frame = this.#source.frameOf(this.#numbers[above]);
+      const number = childOf(space.i32[chunkOf(frame)], baseOf(frame), at);
+      this.#indexes[above] = at;
+      this.#numbers[above - 1] = number;
+      const child = this.#source.frameOf(number);
+      at = countOf(space.i32[chunkOf(child)], baseOf(child)) >> 1;
+    }
+    this.#enterLeaf();
+    this.#generation = this.#source.generation;
+    this.#index = 0;
+    this.#show();
+  }
+
   /** This cursor as a place in a page that never changes; null when the page may still change. */
   get place(): PlaceInPage | null {
     return this.#source.isPublished ? this : null;

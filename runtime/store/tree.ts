@@ -73,6 +73,13 @@ export interface Cursor extends ValueView {
    */
   countsBeneath?(level: number, place: number, counts: Int32Array): void;
   /**
+   * To the first entry of a leaf beneath a place of the way here, in the midst of what is there. The way stays as it is above that place. A cursor with a
+   * `path` has it.
+   *
+   * @param level 1 and up: of the way's page of which `place` is one
+   */
+  seekBeneath?(level: number, place: number): void;
+  /**
    * In a tree of positions (table-trees.ts), among the entries of this page from this one on whose keys are below `high` (null: no end): to the
    * first that is true at a position, or cannot be told to be without being read. To the last of them when there is none. A cursor that cannot
    * do it has no such method, nor the next.

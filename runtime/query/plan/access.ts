@@ -15,6 +15,8 @@ import { afterPrefix, likePrefix } from "./prefix.js";
 import type { UsableIndex } from "./usable-indexes.js";
 import { columnsOf, expressionKey, hasSubquery, isVolatile } from "./walk.js";
 
+/** Elements that an array is taken to have. */
+const eachGuess = 10;
 /** Ranges that a list of values makes at most; with more, rows are filtered instead. */
 const rangesMax = 1_000;
 
@@ -52,6 +54,10 @@ export interface TableSize {
   readonly rows: number;
   /** Share of the rows that have one value of a column. */
   readonly shareOf: (column: number) => number;
+  /** The same where an index tells of it; null for others. */
+  readonly toldShareOf: (column: number) => number | null;
+  /** Shares of an index's entries, or the rows' by their keys (null), that agree in its first column, its first two, …; null where it is not known. */
+  readonly sharesOf: (index: IndexDefinition | null) => readonly number[] | null;
   /** Entries within ranges of values that are known, roughly; null where nobody can tell. */
   readonly within: (index: IndexDefinition | null, ranges: readonly KeyRange[]) => number | null;
 }
@@ -70,9 +76,18 @@ const fullScan = (scan: ScanNode, size: TableSize): AccessPath => ({
   index: null,
   ranges: [everything],
   fixed: 0,
-  rows: Math.max(1, size.rows * selectivity(scan.filter)),
+  rows: filteredRows(scan, size),
   cost: size.rows + 1,
 });
+
+/** Rows that the scan's filter lets pass, by what is known of the columns. */
+export function filteredRows({ filter, columns, numbers }: ScanNode, size: TableSize): number {
+  const shareOf = (id: ColumnId): number | null => {
+    const number = numbers[columns.findIndex((column) => column.id === id)];
+    return number === undefined || number <= 0 ? null : size.toldShareOf(number);
+  };
+  return Math.max(1, size.rows * selectivity(filter, shareOf));
+}
 
 function rowKeyPath(values: readonly BoundExpression[]): AccessPath {
   const key = { values, isInclusive: true };
@@ -297,6 +312,7 @@ function pathOf(
   let used = 0;
   let fixed = 0;
   let share = 1;
+  let values = 1;
   let isEach = false;
   for (const { name, number } of keys) {
     if (name === 0) break;
@@ -306,7 +322,8 @@ function pathOf(
     if (equal.length === 0 && each !== undefined) {
       prefixes = prefixes.map((prefix) => [...prefix, ...each.values]);
       used += 1;
-      share *= 0.05;
+      share *= Math.min(1, size.shareOf(number) * eachGuess);
+      values *= eachGuess;
       isEach = true;
       break;
     }
@@ -316,7 +333,10 @@ function pathOf(
     used += 1;
     if (best.values.length === 1 && fixed === used - 1) fixed += 1;
     share *= Math.min(1, size.shareOf(number) * best.values.length);
+    values *= best.values.length;
   }
+  const known = used === 0 ? undefined : size.sharesOf(index)?.[used - 1];
+  if (known !== undefined) share = Math.min(1, known * values);
   const next = isEach ? undefined : keys[used];
   const bounds =
     next === undefined || next.name === 0
@@ -330,7 +350,9 @@ function pathOf(
   const isPoint =
     used === keys.length && !isEach && (index === null || (index.isUnique && index.isDeferrable !== true));
   const guessed = isPoint ? prefixes.length : Math.max(1, tableRows * share * rangeShare(bounds));
-  const found = isPoint ? guessed : (entriesOf(index, ranges, size) ?? guessed);
+  // What is known of all values is a better floor than one for whatever may be added.
+  const least = known !== undefined && bounds.length === 0 ? Math.min(leastShare, share) : leastShare;
+  const found = isPoint ? guessed : (entriesOf(index, ranges, size, size.rows * least) ?? guessed);
   const rows = Math.max(isPoint ? prefixes.length : 1, Math.min(found, tableRows));
   // A row by an index is a walk into the table's tree as well; a range costs a descent.
   const perRow = index === null ? 1 : 3;
@@ -350,7 +372,12 @@ const countedRangesMax = 8;
 const leastShare = 0.001;
 
 /** Entries within ranges of constants, counted where the table is large enough for it to matter; null where values are not known. */
-function entriesOf(index: IndexDefinition | null, ranges: readonly PlanRange[], size: TableSize): number | null {
+function entriesOf(
+  index: IndexDefinition | null,
+  ranges: readonly PlanRange[],
+  size: TableSize,
+  least: number,
+): number | null {
   if (size.rows <= countedRowsMin || ranges.length > countedRangesMax) return null;
   const known: KeyRange[] = [];
   for (const { from, to, isEach, isRowKey } of ranges) {
@@ -359,7 +386,7 @@ function entriesOf(index: IndexDefinition | null, ranges: readonly PlanRange[], 
     known.push({ from: ends[0] ?? null, to: ends[1] ?? null });
   }
   const entries = size.within(index, known);
-  return entries === null ? null : Math.max(1, entries, size.rows * leastShare);
+  return entries === null ? null : Math.max(1, entries, least);
 }
 
 /** Of smaller tables a guess will do. */

@@ -1,8 +1,8 @@
-/** How many rows, roughly. No statistics but tables' sizes: guesses by the form of conditions, as long as nothing better is known. */
+/** How many rows, roughly: by tables' sizes and what indexes tell of columns' values, and by the form of conditions where nothing better is known. */
 
 import { typeOid } from "../types/sql-type.js";
 import { conjunctsOf } from "./conjuncts.js";
-import type { BoundExpression } from "./expression.js";
+import type { BoundExpression, ColumnId } from "./expression.js";
 import type { PlanNode } from "./plan.js";
 
 /** Share of rows between two values that are not known before: as PostgreSQL takes it. */
@@ -17,34 +17,51 @@ export function countOf(expression: BoundExpression): number | null {
   return inner.kind === "constant" && typeof inner.value === "number" ? inner.value : null;
 }
 
+/** Share of rows that have one value of a column; null where nothing is known of it. */
+export type ShareOf = (column: ColumnId) => number | null;
+
+const nothingKnown: ShareOf = () => null;
+
 /** Share of rows that a condition lets pass. */
-export function selectivity(condition: BoundExpression | null): number {
+export function selectivity(condition: BoundExpression | null, shareOf: ShareOf = nothingKnown): number {
   let share = 1;
-  for (const term of conjunctsOf(condition)) share *= termSelectivity(term);
+  for (const term of conjunctsOf(condition)) share *= termSelectivity(term, shareOf);
   return share;
 }
 
-function termSelectivity(term: BoundExpression): number {
+function termSelectivity(term: BoundExpression, shareOf: ShareOf): number {
   switch (term.kind) {
     case "call":
-      if (term.callee.name === "=") return equalityShare(term.arguments);
+      if (term.callee.name === "=") return knownShare(term.arguments, shareOf) ?? equalityShare(term.arguments);
       return ["<", "<=", ">", ">="].includes(term.callee.name) ? 0.33 : 0.25;
-    case "inList":
-      return Math.min(1, term.isNegated ? 0.9 : 0.005 * term.items.length);
+    case "inList": {
+      const share = knownShare([term.subject], shareOf) ?? equalShare;
+      return Math.min(1, term.isNegated ? 0.9 : share * term.items.length);
+    }
     case "isTest":
       return term.isNegated ? 0.95 : 0.05;
     case "or":
       return Math.min(
         1,
-        term.terms.reduce((sum, one) => sum + selectivity(one), 0),
+        term.terms.reduce((sum, one) => sum + selectivity(one, shareOf), 0),
       );
     case "not":
-      return 1 - selectivity(term.term);
+      return 1 - selectivity(term.term, shareOf);
     case "constant":
       return term.value === true ? 1 : 0;
     default:
       return 0.5;
   }
+}
+
+/** Of columns that are compared, of which something is known: the one of most values has few of each. */
+function knownShare(sides: readonly BoundExpression[], shareOf: ShareOf): number | null {
+  let least: number | null = null;
+  for (const side of sides) {
+    const share = side.kind === "column" ? shareOf(side.id) : null;
+    if (share !== null && (least === null || share < least)) least = share;
+  }
+  return least;
 }
 
 /** One letter and truth have few values. */
@@ -55,8 +72,14 @@ function equalityShare(sides: readonly BoundExpression[]): number {
   return isFew ? 0.25 : equalShare;
 }
 
+/** Whether of one of a condition's equalities something is known. */
+const isTold = (condition: BoundExpression, shareOf: ShareOf): boolean =>
+  conjunctsOf(condition).some(
+    (term) => term.kind === "call" && term.callee.name === "=" && knownShare(term.arguments, shareOf) !== null,
+  );
+
 /** Rows of a node whose inputs have been estimated. */
-export function estimateRows(node: PlanNode): number {
+export function estimateRows(node: PlanNode, shareOf: ShareOf = nothingKnown): number {
   switch (node.kind) {
     case "scan":
     case "systemScan":
@@ -74,7 +97,7 @@ export function estimateRows(node: PlanNode): number {
     case "projectSet":
       return node.input.rows * 10;
     case "join": {
-      const pairs = node.left.rows * node.right.rows * selectivity(node.condition);
+      const pairs = node.left.rows * node.right.rows * selectivity(node.condition, shareOf);
       switch (node.type) {
         case "semi":
         case "anti":
@@ -88,7 +111,9 @@ export function estimateRows(node: PlanNode): number {
         default:
           return Math.max(
             1,
-            node.condition === null ? pairs : Math.min(pairs, Math.max(node.left.rows, node.right.rows) * 2),
+            node.condition === null || isTold(node.condition, shareOf)
+              ? pairs
+              : Math.min(pairs, Math.max(node.left.rows, node.right.rows) * 2),
           );
       }
     }

@@ -1,7 +1,8 @@
 /** Ways of joining two sides, and the cheapest of them. */
 import { choosePath, everything } from "./access.js";
+import { sharesBeneath } from "./column-shares.js";
 import { conjunction, conjunctsOf } from "./conjuncts.js";
-import { betweenShare, estimateRows } from "./estimate.js";
+import { betweenShare, estimateRows, type ShareOf, selectivity } from "./estimate.js";
 import type { BoundExpression } from "./expression.js";
 import { comparesAlike, sidesOf } from "./join-sides.js";
 import type { JoinNode, JoinType, PlanNode, ScanNode } from "./plan.js";
@@ -44,17 +45,18 @@ export function bestJoin(
     const other = indexLoop(type, right, left, conditions, context);
     if (other !== null) plans.push(other);
   }
-  const hashed = hashJoin(type, left, right, conditions);
+  const shareOf = sharesBeneath([left, right], context);
+  const hashed = hashJoin(type, left, right, conditions, shareOf);
   if (hashed !== null) plans.push(hashed);
   if (type === "inner" && hashed !== null) {
-    const swapped = hashJoin(type, right, left, conditions);
+    const swapped = hashJoin(type, right, left, conditions, shareOf);
     if (swapped !== null) plans.push(swapped);
   }
-  if (hashed === null) plans.push(nestedLoop(type, left, right, conditions));
-  plans.push(...rangeJoins(type, left, right, conditions, hashed !== null));
+  if (hashed === null) plans.push(nestedLoop(type, left, right, conditions, shareOf));
+  plans.push(...rangeJoins(type, left, right, conditions, hashed !== null, shareOf));
   let [best] = plans;
   for (const plan of plans) if (best === undefined || plan.cost < best.cost) best = plan;
-  return best ?? nestedLoop(type, left, right, conditions);
+  return best ?? nestedLoop(type, left, right, conditions, shareOf);
 }
 
 function joinNode(type: JoinType, left: PlanNode, right: PlanNode, condition: BoundExpression | null): JoinNode {
@@ -73,9 +75,15 @@ function joinNode(type: JoinType, left: PlanNode, right: PlanNode, condition: Bo
   };
 }
 
-function nestedLoop(type: JoinType, left: PlanNode, right: PlanNode, conditions: readonly BoundExpression[]): PlanNode {
+function nestedLoop(
+  type: JoinType,
+  left: PlanNode,
+  right: PlanNode,
+  conditions: readonly BoundExpression[],
+  shareOf: ShareOf,
+): PlanNode {
   const node = joinNode(type, left, right, conjunction(conditions));
-  const rows = estimateRows(node);
+  const rows = estimateRows(node, shareOf);
   return { ...node, rows, cost: left.cost + right.cost + left.rows * right.rows * 0.1 + rows * 0.1 };
 }
 
@@ -95,6 +103,7 @@ function hashJoin(
   left: PlanNode,
   right: PlanNode,
   conditions: readonly BoundExpression[],
+  shareOf: ShareOf,
 ): PlanNode | null {
   const equalities = equalitiesOf(conditions, left, right);
   if (equalities.length === 0) return null;
@@ -111,8 +120,9 @@ function hashJoin(
       equalities.map((equality) => equality.right),
       right,
     );
-  const asked = rest.length === 0 || isOne ? 0 : left.rows * right.rows * 0.005 ** equalities.length;
-  const rows = estimateRows({ ...node, condition: conjunction(conditions) });
+  const pairShare = selectivity(conjunction(equalities.map(({ condition }) => condition)), shareOf);
+  const asked = rest.length === 0 || isOne ? 0 : left.rows * right.rows * pairShare;
+  const rows = estimateRows({ ...node, condition: conjunction(conditions) }, shareOf);
   return {
     ...node,
     method: {
@@ -136,11 +146,12 @@ function rangeJoins(
   right: PlanNode,
   conditions: readonly BoundExpression[],
   isHashable: boolean,
+  shareOf: ShareOf,
 ): readonly PlanNode[] {
-  const found = [rangeJoin(type, left, right, conditions, isHashable)];
+  const found = [rangeJoin(type, left, right, conditions, isHashable, shareOf)];
   const swapped = { inner: "inner", left: "right", right: "left", full: "full", semi: null, anti: null } as const;
   const other = swapped[type];
-  if (other !== null) found.push(rangeJoin(other, right, left, conditions, isHashable));
+  if (other !== null) found.push(rangeJoin(other, right, left, conditions, isHashable, shareOf));
   return found.filter((plan) => plan !== null);
 }
 
@@ -153,14 +164,16 @@ function rangeJoin(
   right: PlanNode,
   conditions: readonly BoundExpression[],
   isHashable: boolean,
+  shareOf: ShareOf,
 ): PlanNode | null {
   const range = joinRangeOf(conditions, left, right);
   if (range === null || (isHashable && (!isTwoSided(range) || right.rows > keptRowsMax))) return null;
   const equalities = equalitiesOf(conditions, left, right);
   const used = new Set([...range.terms, ...equalities.map(({ condition }) => condition)]);
   const node = joinNode(type, left, right, null);
-  const rows = estimateRows({ ...node, condition: conjunction(conditions) });
-  const pairs = left.rows * right.rows * 0.005 ** equalities.length * (isTwoSided(range) ? betweenShare : 0.33);
+  const rows = estimateRows({ ...node, condition: conjunction(conditions) }, shareOf);
+  const equal = selectivity(conjunction(equalities.map(({ condition }) => condition)), shareOf);
+  const pairs = left.rows * right.rows * equal * (isTwoSided(range) ? betweenShare : 0.33);
   const steps = Math.log2(right.rows + 2);
   return {
     ...node,

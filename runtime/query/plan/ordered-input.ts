@@ -3,9 +3,17 @@
  * their other side up for each row, and by merging the halves of UNION ALL.
  */
 import type { IndexDefinition } from "../catalog/model.js";
-import { type AccessPath, everything, orderOf, type PathOrder, pathsOf } from "./access.js";
+import {
+  type AccessPath,
+  everything,
+  filteredRows,
+  orderOf,
+  type PathOrder,
+  pathsOf,
+  type TableSize,
+} from "./access.js";
 import { conjunctsOf } from "./conjuncts.js";
-import { estimateRows, selectivity } from "./estimate.js";
+import { estimateRows } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
 import { indexLoop, lateralLoop } from "./join-methods.js";
 import { relationsOf } from "./join-order.js";
@@ -111,7 +119,7 @@ function scanWays(scan: ScanNode, keys: readonly SortKey[], context: PlanContext
   };
   const within = pathsOf(scan, indexes, size).flatMap(inOrder);
   // A whole index that is read until enough is found is less only where the condition asks for no part of it: that part comes in its order, too.
-  const whole = wholeIndexes(scan, indexes, size.rows)
+  const whole = wholeIndexes(scan, indexes, size)
     .flatMap(inOrder)
     .filter((one) => within.every(({ path, keys }) => path.index !== one.path.index || keys < one.keys));
   return [...within, ...whole].map(({ path, way, keys }) => ({
@@ -237,8 +245,9 @@ function throughPlaces(
 }
 
 /** Each index from one end to the other. */
-const wholeIndexes = (scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): readonly AccessPath[] => {
-  const rows = Math.max(1, tableRows * selectivity(scan.filter));
+const wholeIndexes = (scan: ScanNode, indexes: readonly UsableIndex[], size: TableSize): readonly AccessPath[] => {
+  const rows = filteredRows(scan, size);
+  const tableRows = size.rows;
   const whole = (index: IndexDefinition | null): AccessPath => ({
     index,
     ranges: [everything],

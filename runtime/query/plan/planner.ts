@@ -5,21 +5,17 @@
 import type { BoundModification, BoundQuery, BoundStatement, MergeAction, RowRules } from "../bind/bound.js";
 import type { Catalog } from "../catalog/model.js";
 import type { EvaluationContext } from "../functions/context.js";
-import type { TableSource } from "../table/access.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
 import { ConstantFolder } from "./fold.js";
 import { inlineCommonTables } from "./inline.js";
 import { physical } from "./physical.js";
 import type { PlanNode } from "./plan.js";
-import type { PlanContext } from "./plan-context.js";
+import type { PlanContext, Statistics } from "./plan-context.js";
 import { prune } from "./prune.js";
 import { pushDown } from "./push-down.js";
 import { mapExpressions, withInputs } from "./rewrite.js";
 import { subplanByKey } from "./subplan-by-key.js";
 import { columnsOf, inputsOf, mapParts } from "./walk.js";
-
-/** What the planner knows of the data. */
-export type Statistics = Pick<TableSource, "rowsEstimate" | "entriesWithin">;
 
 /** The statement with its plans made. A plan is as good as the statistics were, and right whatever they are. */
 export function planBound(
@@ -29,7 +25,12 @@ export function planBound(
   evaluation: EvaluationContext,
   rulesOf: PlanContext["rulesOf"] = null,
 ): BoundStatement {
-  const context = { statistics, catalog, rulesOf: rulesOf === null ? null : foldedRules(rulesOf, evaluation) };
+  const context = {
+    statistics,
+    catalog,
+    rulesOf: rulesOf === null ? null : foldedRules(rulesOf, evaluation),
+    sizes: new Map(),
+  };
   return mapPlans(bound, (plan, needed) => planNode(plan, needed, context, evaluation));
 }
 
@@ -119,7 +120,8 @@ export const planRows = (
   outputs: readonly ColumnId[],
   statistics: Statistics,
   catalog: Catalog,
-): PlanNode => prune(optimize(inlineCommonTables(plan), { statistics, catalog, rulesOf: null }), new Set(outputs));
+): PlanNode =>
+  prune(optimize(inlineCommonTables(plan), { statistics, catalog, rulesOf: null, sizes: new Map() }), new Set(outputs));
 
 function planNode(
   root: PlanNode,

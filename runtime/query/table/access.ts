@@ -112,6 +112,11 @@ export interface TableSource {
   rowsEstimate(table: TableDefinition): number;
   /** Entries of an index, or of the rows' own keys (null), within ranges, roughly; null where nobody can tell. */
   entriesWithin?(table: TableDefinition, index: IndexDefinition | null, ranges: readonly KeyRange[]): number | null;
+  /**
+   * For each number of an index's first columns, or of the rows' own keys' (null), which share of the entries agree in them on average; of fewer columns
+   * where it is not known of the others. Null where nobody can tell, and of tables that are small yet.
+   */
+  sharesAlike?(table: TableDefinition, index: IndexDefinition | null): readonly number[] | null;
   /** The position whose state this is. */
   readonly position: number;
 }

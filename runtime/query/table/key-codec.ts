@@ -107,6 +107,11 @@ export class KeyCodec {
     return this.#columns.length;
   }
 
+  /** What its keys are made of. */
+  get given(): readonly KeyColumn[] {
+    return this.#given;
+  }
+
   /**
    * The key of a list of values, or of the first columns' values. Throws 54000 when it is too long.
    *

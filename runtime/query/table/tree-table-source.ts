@@ -13,6 +13,7 @@ import type { TableVersion } from "../catalog/over-trees.js";
 import { SqlError } from "../error.js";
 import type { Oid } from "../types/sql-type.js";
 import type { KeyRange, ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
+import { entriesAlike } from "./alike.js";
 import type { ColumnCache } from "./column-cache.js";
 import { indexCodecOf, rowKeyCodecOf } from "./index-keys.js";
 import { behind, boundsOf } from "./key-bounds.js";
@@ -174,6 +175,25 @@ export class TreeTableSource implements TableSource {
     return found;
   }
 
+  sharesAlike(table: TableDefinition, index: IndexDefinition | null): readonly number[] | null {
+    const isOfRows = index === null || index.isPrimary;
+    if (isOfRows && table.keyColumns.length === 0) return null;
+    const storage = isOfRows ? table.storage : index.storage;
+    const { given } = isOfRows ? rowKeyCodecOf(table) : indexCodecOf(index);
+    const low = new TableKey().object(this.#tenant, storage).slice();
+    const high = behind(low);
+    if (high === null) return null;
+    const cursor = this.#cursorBeneath(isOfRows ? tableTree.rows : tableTree.index);
+    const total = entriesBetween(cursor, low, high);
+    if (total === null || total < countedRowsMax) return null;
+    const owner = isOfRows ? table : index;
+    const known = alikeKnown.get(owner);
+    if (known !== undefined && total < 2 * known.total && known.total < 2 * total) return known.shares;
+    const shares = entriesAlike(cursor, low, high, total, given)?.map((alike) => alike / total) ?? null;
+    alikeKnown.set(owner, { total, shares });
+    return shares;
+  }
+
   /** For what is estimated: the few entries that a transaction has laid over the state change little. */
   #cursorBeneath(tree: number): Cursor {
     const { reader } = this.#state;
@@ -181,6 +201,12 @@ export class TreeTableSource implements TableSource {
     return (isLaid ? reader.beneath : reader).cursor(tree);
   }
 }
+
+/** What was found of indexes, and of rows' keys: it is looked for anew when they have twice as many entries, or half. */
+const alikeKnown = new WeakMap<
+  TableDefinition | IndexDefinition,
+  { readonly total: number; readonly shares: readonly number[] | null }
+>();
 
 const countedRowsMax = 2_000;
 const smallTableRows = 1_000;
