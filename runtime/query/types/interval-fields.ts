@@ -2,6 +2,7 @@
 import { SqlError } from "../error.js";
 import { int4Max, int4Min } from "./integer.js";
 import { daysPerMonth, microsPerDay, microsPerHour, microsPerMinute, microsPerSecond } from "./interval.js";
+import { roundEven } from "./round-even.js";
 
 export const invalid = (text: string): SqlError =>
   new SqlError("22007", `invalid input syntax for type interval: "${text}"`);
@@ -44,11 +45,6 @@ function addFractionOfDays(fields: Fields, fraction: number, days: number): void
   const whole = Math.trunc(exact);
   fields.days += whole;
   fields.micros += roundEven((exact - whole) * microsPerDay);
-}
-
-export function roundEven(value: number): number {
-  const rounded = Math.round(value);
-  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /** `whole` and `fraction` have the same sign. */

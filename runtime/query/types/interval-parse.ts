@@ -2,20 +2,12 @@
  * Reads an interval: numbers with units (`1 year 2 mons -3 days`), a time of day (`04:05:06.7`), `1-2` for years and months, ISO 8601
  * (interval-iso.ts), `ago`. Words are read from the end, so that each number knows its unit; a unit before which there is no number says nothing, and a fraction of a unit spills into the smaller ones.
  */
-import { isDateWord } from "./date-time/parse.js";
+import { splitFields } from "./date-time/fields.js";
 import { int4Max, int4Min } from "./integer.js";
 import { type Interval, makeInterval, microsPerHour, microsPerMinute, microsPerSecond } from "./interval.js";
-import {
-  addUnit,
-  expectHeld,
-  type Fields,
-  invalid,
-  microsMax,
-  overflow,
-  roundEven,
-  type Unit,
-} from "./interval-fields.js";
+import { addUnit, expectHeld, type Fields, invalid, microsMax, overflow, type Unit } from "./interval-fields.js";
 import { readIsoInterval } from "./interval-iso.js";
+import { roundEven } from "./round-even.js";
 import { intervalLimits } from "./type-name.js";
 
 const spellings: readonly (readonly [unit: Unit | "timezone", words: string])[] = [
@@ -41,64 +33,6 @@ const unitOf: ReadonlyMap<string, Unit | "timezone"> = new Map(
   spellings.flatMap(([unit, words]) => words.split(" ").map((word) => [word, unit] as const)),
 );
 
-/** What a field looks like; what it means is told by the unit behind it. */
-interface Token {
-  readonly kind: "time" | "signed" | "number" | "word" | "date";
-  readonly text: string;
-}
-
-/**
- * PostgreSQL's `ParseDateTime`, as far as it tells the fields of an interval apart, first match first. A date has letters and separators in it and
- * is no more than a number with something wrong behind it, unless that is the months of `1-2`.
- */
-const fieldPatterns: readonly (readonly [kind: Token["kind"] | null, pattern: RegExp])[] = [
-  [null, /[ \t-\r]/y],
-  ["time", /\d+:[\d:.]*/y],
-  ["number", /\d+(?:\.\d+(?:\.[\d.]*)?|-\d+(?:-[\d-]*)?|\/\d+(?:\/[\d/]*)?|\.[a-z\d.]*|-[a-z\d-]*|\/[a-z\d/]*)?/iy],
-  ["number", /\.\d*/y],
-  ["word", /[a-z]+/iy],
-  ["signed", /[+-][ \t-\r]*\d[\d:.-]*/y],
-  ["word", /[+-][ \t-\r]*[a-z]+/iy],
-  [null, /[!-*,/:-@[-`{-~]/y],
-];
-
-const datePattern = /[a-z][-+/_.:a-z\d]*/iy;
-
-/** A word goes on as a date, which no interval is: behind a separator, or a digit that is not behind a word of dates. */
-const goesOn = (word: string, next: string): boolean =>
-  /[-/.]/u.test(next) || (/[+\d]/u.test(next) && !isDateWord(word.toLowerCase()));
-
-function tokenize(text: string): Token[] {
-  const tokens: Token[] = [];
-  let characters = 0;
-  for (let at = 0; at < text.length; ) {
-    const token = tokenAt(text, at);
-    at = token.end;
-    if (token.kind === null) continue;
-    const field = token.text.replaceAll(/[ \t-\r]/gu, "").toLowerCase();
-    characters += field.length + 1;
-    if (tokens.length >= fieldsMax || characters > charactersMax) throw invalid(text);
-    tokens.push({ kind: token.kind, text: field });
-  }
-  return tokens;
-}
-
-function tokenAt(text: string, at: number): { kind: Token["kind"] | null; text: string; end: number } {
-  for (const [kind, pattern] of fieldPatterns) {
-    pattern.lastIndex = at;
-    const [found] = pattern.exec(text) ?? [];
-    if (found === undefined) continue;
-    const end = at + found.length;
-    if (kind === "word" && /^[a-z]/iu.test(found) && goesOn(found, text.charAt(end))) {
-      datePattern.lastIndex = at;
-      const [date = found] = datePattern.exec(text) ?? [];
-      return { kind: "date", text: date, end: at + date.length };
-    }
-    return { kind, text: found, end };
-  }
-  throw invalid(text);
-}
-
 const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
   [1 << 12, "second"],
   [1 << 11, "minute"],
@@ -108,8 +42,7 @@ const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
   [1 << 2, "year"],
 ];
 
-/** Of one text, as PostgreSQL has room for them. */
-const fieldsMax = 25;
+/** Of all fields, as PostgreSQL has room for them. */
 const charactersMax = 256;
 
 /** What a number without a unit counts: the smallest field of the modifier, else seconds. */
@@ -131,9 +64,10 @@ function readWords(fields: Fields, text: string, modifier: number): void {
   // Null: what the modifier says.
   let unit: Unit | "ago" | "timezone" | null = null;
   let isAgo = false;
-  for (const { kind, text: field } of tokenize(text).toReversed()) {
-    if (kind === "date") throw invalid(text);
-    if (kind === "word") {
+  for (const { kind, text: field } of (splitFields(text, charactersMax) ?? []).toReversed()) {
+    // A number with something behind it, unless it is the months of `1-2`; what has letters first is none.
+    if (kind === "date" && !/^\d/u.test(field)) throw invalid(text);
+    if (kind === "word" || kind === "signedWord") {
       const named = field === "ago" ? field : unitOf.get(field.slice(0, lettersRead));
       if (named === undefined) throw invalid(text);
       isAgo ||= named === "ago";

@@ -11,7 +11,6 @@ import {
   dateMax,
   dateMin,
   dateOutOfRange,
-  daysFromDate,
   int64Of,
   isFiniteTime,
   isTimestamp,
@@ -23,7 +22,7 @@ import {
   unixMicros,
 } from "./calendar.js";
 import { clockText, dateText, shift, timestampText, timestamptzText, zoneOffsetAt } from "./format.js";
-import { invalidTime, type ParsedTime, parseTime } from "./parse.js";
+import { invalidTime, type LocalNow, type ParsedTime, parseTime } from "./parse.js";
 import { offsetOfLocal, requireZone, type TimeZone } from "./zones.js";
 
 const infinityOf = (special: ParsedTime["special"]): number | null =>
@@ -41,33 +40,27 @@ export function fromLocal(local: Int64, zone: TimeZone): Int64 {
   return shift(local, -offsetOfLocal(zone, seconds).offset);
 }
 
-/** Days from 2000-01-01 that the text names, with the session's today for `today` and the like; null without a date. */
-export function daysOf(parsed: ParsedTime, context: TextContext): number | null {
-  if (parsed.julianDays !== null) return parsed.julianDays;
-  if (parsed.date !== null) return daysFromDate(parsed.date.year, parsed.date.month, parsed.date.day);
-  const shiftDays = { today: 0, now: 0, tomorrow: 1, yesterday: -1 } as const;
-  if (parsed.special === null || !(parsed.special in shiftDays)) return null;
-  const today = splitDays(toLocal(context.transactionTime, requireZone(context.timeZone))).days;
-  return today + shiftDays[parsed.special as keyof typeof shiftDays];
+/** What the session's clock shows at the beginning of its transaction. */
+export function localNow(context: TextContext): LocalNow {
+  const zone = requireZone(context.timeZone);
+  const { offset } = zoneOffsetAt(zone, context.transactionTime);
+  return { ...splitDays(toLocal(context.transactionTime, zone)), offset };
 }
 
 function dateFromText(text: string, context: TextContext): number {
-  const parsed = parseTime(text, "date", context.dateStyle.order);
-  const infinity = infinityOf(parsed.special);
+  const { special, days } = parseTime(text, "date", "date", context.dateStyle.order, () => localNow(context));
+  const infinity = infinityOf(special);
   if (infinity !== null) return infinity;
-  if (parsed.special === "epoch") return -unixDays;
-  const days = daysOf(parsed, context);
+  if (special === "epoch") return -unixDays;
   if (days === null) throw invalidTime("date", text);
   if (days < dateMin || days > dateMax) throw new SqlError("22008", `date out of range: "${text}"`);
   return days;
 }
 
 function timeFromText(text: string, context: TextContext): number {
-  const parsed = parseTime(text, "time", context.dateStyle.order);
-  if (parsed.special === "now")
-    return splitDays(toLocal(context.transactionTime, requireZone(context.timeZone))).micros;
-  if (parsed.micros === null) throw invalidTime("time", text);
-  return parsed.micros;
+  const { micros } = parseTime(text, "time", "timeAlone", context.dateStyle.order, () => localNow(context));
+  if (micros === null) throw invalidTime("time", text);
+  return micros;
 }
 
 /** The text's wall clock, and the moment it means where it names a zone. */
@@ -76,16 +69,15 @@ function timestampFromText(
   type: string,
   context: TextContext,
 ): { readonly local: Int64; readonly moment: Int64 | null } {
-  const parsed = parseTime(text, type, context.dateStyle.order);
+  const parsed = parseTime(text, type, "dateTime", context.dateStyle.order, () => localNow(context));
   const infinity = infinityOf(parsed.special);
   if (infinity !== null) return { local: infinity, moment: infinity };
-  const sessionZone = (): TimeZone => requireZone(context.timeZone);
   if (parsed.special === "epoch") return { local: -unixMicros, moment: -unixMicros };
-  if (parsed.special === "now")
-    return { local: toLocal(context.transactionTime, sessionZone()), moment: context.transactionTime };
-  const days = daysOf(parsed, context);
-  if (days === null) throw invalidTime(type, text);
-  const local = joinDays(days, parsed.micros ?? 0);
+  if (parsed.days === null) throw invalidTime(type, text);
+  const local = joinDays(parsed.days, parsed.micros ?? 0);
+  // A time of day that is more than one, or less, may carry it over the epoch: that is more than was thought of.
+  if ((local < 0 && parsed.days > 0) || (local > 0 && parsed.days < -1))
+    throw new SqlError("22008", `timestamp out of range: "${text}"`);
   const moment =
     parsed.offset !== null ? shift(local, -parsed.offset) : parsed.zone !== null ? fromLocal(local, parsed.zone) : null;
   return { local, moment };

@@ -1,24 +1,35 @@
 /**
  * Reads dates and times as people write them: `2020-01-31 04:05:06.7+02`, `Jan 31, 2020`, `31/1/20`, `20200131T040506Z`, `4:05 PM`,
- * `yesterday`, `infinity`, `44-03-15 BC`. Words and numbers are taken one by one, and what a bare number means depends on what came before
- * it and on the order that the setting `DateStyle` names.
+ * `yesterday`, `infinity`, `44-03-15 BC`, `y2020m1d31`. Field by field (fields.ts), each by what came before it (date-parts.ts): as PostgreSQL 15
+ * does, in what it takes and in what it says of the rest.
  */
 import { SqlError } from "../../error.js";
-import { trimSpaces } from "../spaces.js";
 import type { DateStyle } from "../text-context.js";
 import { zoneAbbreviations } from "./abbreviations.js";
-import { clockMicros, daysInMonth, microsPerDay } from "./calendar.js";
-import { findZone, fixedZone, type TimeZone, zoneCalled } from "./zones.js";
+import { clockOf, dateFromDays, microsPerDay } from "./calendar.js";
+import { DateParts, part, wholeDate, wholeTime } from "./date-parts.js";
+import { type Field, splitFields } from "./fields.js";
+import { parseIso } from "./iso.js";
+import { julianDate } from "./julian.js";
+import { type DateWord, dateWord, type SpecialTime, type Unit } from "./words.js";
+import { findZone, isConstant, type TimeZone, zoneCalled } from "./zones.js";
 
-export type SpecialTime = "now" | "today" | "tomorrow" | "yesterday" | "epoch" | "infinity" | "-infinity";
+export { invalidTime } from "./date-parts.js";
+
+/** What the session's clock shows. */
+export interface LocalNow {
+  /** From 2000-01-01. */
+  readonly days: number;
+  readonly micros: number;
+  /** Seconds east of UTC. */
+  readonly offset: number;
+}
 
 export interface ParsedTime {
-  /** A word that stands for the whole, or for the date alone when a time of day follows. */
+  /** Then nothing else counts. */
   readonly special: SpecialTime | null;
-  /** Astronomical year; null without a date. */
-  readonly date: { readonly year: number; readonly month: number; readonly day: number } | null;
-  /** Days from 2000-01-01, for a Julian day. */
-  readonly julianDays: number | null;
+  /** Days from 2000-01-01; null without a date. */
+  readonly days: number | null;
   /** µs since midnight, null without a time of day. */
   readonly micros: number | null;
   /** Seconds east of UTC that the text says, or a zone it names. */
@@ -26,404 +37,347 @@ export interface ParsedTime {
   readonly zone: TimeZone | null;
 }
 
-export const invalidTime = (type: string, text: string): SqlError =>
-  new SqlError("22007", `invalid input syntax for type ${type}: "${text}"`);
-export const fieldOverflow = (text: string, isOrderDoubtful = false): SqlError =>
-  new SqlError("22008", `date/time field value out of range: "${text}"`, {
-    hint: isOrderDoubtful ? 'Perhaps you need a different "datestyle" setting.' : undefined,
-  });
+/** What texts of a type are read as. */
+export type ReadAs = "date" | "dateTime" | "timeAlone";
 
-const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const monthFullNames = "january february march april may june july august september october november december".split(
-  " ",
-);
-const dayPattern =
-  /^(?:sun|mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sunday|monday|tuesday|wednesday|thursday|friday|saturday)$/u;
-const specials = new Set(["now", "today", "tomorrow", "yesterday", "epoch", "infinity"]);
-const ignored = new Set(["at", "on"]);
-/** Words after which a digit begins something else; after any other it is a part of a zone's name. */
-const separate = new Set(
-  "ad allballs am at bc d dow doy dst h isodow isoyear j jd julian m mm on pm s t y yesterday".split(" "),
-);
+/** Characters of all fields, as PostgreSQL has room for them. */
+const charactersMax = { date: 129, dateTime: 153, timeAlone: 129 } as const;
 
-const monthOf = (word: string): number => {
-  if (word === "sept") return 9;
-  const short = monthNames.indexOf(word);
-  return (short < 0 ? monthFullNames.indexOf(word) : short) + 1;
-};
-
-/** A word of PostgreSQL's table of dates, in small letters. */
-export const isDateWord = (word: string): boolean =>
-  separate.has(word) || specials.has(word) || dayPattern.test(word) || monthOf(word) > 0;
-
-const patterns = {
-  space: /[ \t-\r,]+/uy,
-  dateParts: /(\d+|[a-z]{3,9})([-/.])(\d+|[a-z]{3,9})\2(\d+)/iuy,
-  time: /(\d+):(\d+)(?::(\d+))?(\.\d*)?/uy,
-  yearDay: /(\d{4,})\.(\d{3})(?!\d)/uy,
-  offset: /([+-])(\d+)(?::(\d+)(?::(\d+))?)?/uy,
-  julian: /j(\d+)(?![a-z])/iuy,
-  number: /(\d+)(\.\d*)?/uy,
-  word: /[a-z]+/iuy,
-  zoneName: /[a-z][a-z0-9_]*(?:\/[a-z0-9_+-]+)+/iuy,
-  posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^ \t-\r]*)?/iuy,
-  /** What is one piece with its signs and digits: `foo-bar`, `PST8PDT`. */
-  attached: /([a-z]+)([-/.+\d])[a-z0-9+\-/_.:]*/iuy,
-  negativeInfinity: /-[ \t-\r]*infinity/iuy,
-} as const;
-
-/** Throws 22007 for what is no date or time, 22008 for parts beyond their range. `type` is named in errors. */
-export function parseTime(text: string, type: string, order: DateStyle["order"]): ParsedTime {
-  return new TimeParser(text, type, order).parse();
+/**
+ * Throws 22007 for what is no date or time, 22008 for parts beyond their range, 22009 for offsets beyond theirs, 22023 for a zone that there is not.
+ *
+ * @param type named in errors
+ */
+export function parseTime(
+  text: string,
+  type: string,
+  as: ReadAs,
+  order: DateStyle["order"],
+  now: () => LocalNow,
+): ParsedTime {
+  const known = as === "timeAlone" ? null : parseIso(text);
+  if (known !== null) return known;
+  const parts = new DateParts(text, type, order);
+  const fields = splitFields(text, charactersMax[as]);
+  if (fields === null) throw parts.invalid();
+  return new TimeReader(parts, fields, as === "timeAlone", now).read();
 }
 
-/** The greatest number that a part of a date can be. */
-const partMax = 2 ** 31 - 1;
-
-class TimeParser {
-  readonly #text: string;
-  readonly #type: string;
-  readonly #order: DateStyle["order"];
+class TimeReader {
+  readonly #parts: DateParts;
+  readonly #fields: readonly Field[];
+  readonly #isTimeAlone: boolean;
+  readonly #now: () => LocalNow;
   #at = 0;
-  #year: number | null = null;
-  #yearDigits = 0;
-  #month: number | null = null;
-  #day: number | null = null;
-  #dayOfYear: number | null = null;
-  #hasTextMonth = false;
-  #julian: number | null = null;
-  #micros: number | null = null;
-  #offset: number | null = null;
-  #zone: TimeZone | null = null;
+  /** What the number that comes is. */
+  #unit: Unit | null = null;
+  #hasNamedMonth = false;
   #special: SpecialTime | null = null;
-  /** Null where neither BC nor AD was said. */
-  #isBc: boolean | null = null;
-  #half: "am" | "pm" | null = null;
+  #offset = 0;
+  #zone: TimeZone | null = null;
 
-  constructor(text: string, type: string, order: DateStyle["order"]) {
-    this.#text = text;
-    this.#type = type;
-    this.#order = order;
+  constructor(parts: DateParts, fields: readonly Field[], isTimeAlone: boolean, now: () => LocalNow) {
+    this.#parts = parts;
+    this.#fields = fields;
+    this.#isTimeAlone = isTimeAlone;
+    this.#now = now;
   }
 
-  parse(): ParsedTime {
-    let isEmpty = true;
-    for (;;) {
-      this.#match(patterns.space);
-      if (this.#at >= this.#text.length) break;
-      isEmpty = false;
-      this.#token();
+  read(): ParsedTime {
+    for (const [at, field] of this.#fields.entries()) {
+      this.#at = at;
+      const found = this.#field(field);
+      if (found !== null) this.#parts.add(found);
     }
-    if (isEmpty) throw this.#invalid();
-    return this.#finish();
+    return this.#isTimeAlone ? this.#timeAlone() : this.#dateTime();
   }
 
-  #invalid(): SqlError {
-    return invalidTime(this.#type, this.#text);
+  /** Returns the bits of what it has found; null for what says nothing. */
+  #field({ kind, text }: Field): number | null {
+    switch (kind) {
+      case "date":
+        return this.#isTimeAlone ? this.#dateOfTime(text) : this.#date(text);
+      case "time":
+        return this.#time(text);
+      case "signed":
+        this.#offset = this.#parts.offset(text);
+        return part.zone;
+      case "number":
+        return this.#unit === null ? this.#number(text) : this.#numberOf(this.#unit, text);
+      default:
+        return this.#word(text);
+    }
   }
 
-  #overflow(isOrderDoubtful = false): SqlError {
-    return fieldOverflow(this.#text, isOrderDoubtful);
+  /** Behind a month and a day it is a zone, or a time that is run together with one. */
+  #date(text: string): number {
+    const parts = this.#parts;
+    if (this.#unit === "julian") return this.#julianWithZone(text);
+    if (this.#unit === null && !parts.has(part.month | part.day)) return parts.date(text);
+    if (this.#unit === null && !/^\d/u.test(text)) return this.#namedZone(text);
+    if (this.#unit !== null && this.#unit !== "time") throw parts.invalid();
+    this.#unit = null;
+    return this.#timeWithZone(text, parts.seen);
   }
 
-  #match(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (match !== null) this.#at = pattern.lastIndex;
-    return match;
+  #timeWithZone(text: string, seen: number): number {
+    const parts = this.#parts;
+    const sign = text.indexOf("-");
+    if (parts.has(wholeTime) || sign < 0) throw parts.invalid();
+    this.#offset = parts.offset(text.slice(sign));
+    return parts.packed(text.slice(0, sign), seen) | part.zone;
   }
 
-  #token(): void {
-    const first = this.#text[this.#at] ?? "";
-    if (/[0-9]/u.test(first)) return this.#digits();
-    if (first === "+" || first === "-") return this.#signed();
-    if (/[a-z<]/iu.test(first)) return this.#word();
-    // Other punctuation stands between words and says nothing.
-    if (!/^[!-~]$/u.test(first)) throw this.#invalid();
-    this.#at += 1;
+  /** A time alone may have a date before it, where something behind it makes one of use. */
+  #dateOfTime(text: string): number {
+    const fields = this.#fields;
+    const mayBeDate = this.#at === 0 && fields.length >= 2;
+    if (mayBeDate && (fields.at(-1)?.kind === "date" || fields[1]?.kind === "time")) return this.#parts.date(text);
+    return /^\d/u.test(text) ? this.#timeWithZone(text, this.#parts.seen | wholeDate) : this.#namedZone(text);
   }
 
-  #digits(): void {
-    const parts = this.#match(patterns.dateParts);
-    if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
-    const time = this.#match(patterns.time);
-    if (time !== null) return this.#time(time);
-    if (this.#year === null && this.#month === null && !this.#isTimeType()) {
-      const yearDay = this.#match(patterns.yearDay);
-      if (yearDay !== null) {
-        this.#year = Number(yearDay[1]);
-        this.#yearDigits = 4;
-        this.#dayOfYear = Number(yearDay[2]);
-        return;
+  #julianWithZone(text: string): number {
+    const { value, rest } = this.#parts.integer(text);
+    if (value < 0) throw this.#parts.overflow();
+    this.#setJulian(value);
+    this.#offset = this.#parts.offset(rest);
+    this.#unit = null;
+    return wholeDate | wholeTime | part.zone;
+  }
+
+  #setJulian(julian: number): void {
+    Object.assign(this.#parts, julianDate(julian));
+    this.#parts.isJulian = true;
+  }
+
+  #namedZone(name: string): number {
+    this.#zone = findZone(name);
+    if (this.#zone === null) throw new SqlError("22023", `time zone "${name}" not recognized`);
+    return part.zone;
+  }
+
+  #time(text: string): number {
+    const parts = this.#parts;
+    if (this.#isTimeAlone) return parts.time(text);
+    if (this.#unit !== null && this.#unit !== "time") throw parts.invalid();
+    this.#unit = null;
+    const found = parts.time(text);
+    if (parts.isBeyondDay) throw parts.overflow();
+    return found;
+  }
+
+  #number(text: string): number {
+    const parts = this.#parts;
+    const point = text.indexOf(".");
+    if (this.#isTimeAlone) {
+      if (point >= 0) {
+        if (this.#at === 0 && this.#fields.length >= 2 && this.#fields.at(-1)?.kind === "date") return parts.date(text);
+        if (point <= 2) throw parts.invalid();
       }
+      if (point >= 0 || text.length > 4) return parts.packed(text, parts.seen | wholeDate);
+      return parts.number(text, false, parts.seen | wholeDate);
     }
-    const [, digits = "", fraction = ""] = this.#match(patterns.number) ?? [];
-    this.#bareNumber(digits, fraction);
+    if (point >= 0 && (parts.seen & wholeDate) === 0) return parts.date(text);
+    // Five digits are a year, and so are more of them behind some of a date and of a time.
+    const hasBoth = (parts.seen & wholeDate) !== 0 && (parts.seen & wholeTime) !== 0;
+    const isPacked = point > 2 || (text.length >= 6 && !hasBoth);
+    return isPacked ? parts.packed(text, parts.seen) : parts.number(text, this.#hasNamedMonth, parts.seen);
   }
 
-  /** Three parts between equal delimiters: month names first, then the numbers in their order. */
-  #dateParts(parts: readonly string[]): void {
-    if (this.#year !== null || this.#month !== null || this.#day !== null) throw this.#invalid();
-    for (const part of parts) if (/[a-z]/iu.test(part)) this.#textMonth(part.toLowerCase());
-    for (const part of parts) if (!/[a-z]/iu.test(part)) this.#number(part);
+  /** `y2020m1d31`, `t040506`, `J2451187`. */
+  #numberOf(unit: Unit, text: string): number {
+    const parts = this.#parts;
+    const { value, rest } = parts.integer(text);
+    const hasFraction = rest.startsWith(".");
+    if (hasFraction ? unit !== "julian" && unit !== "time" && unit !== "second" : rest !== "") throw parts.invalid();
+    const found = this.#setUnit(unit, value, hasFraction ? rest : "", text);
+    this.#unit = null;
+    this.#special = null;
+    return found;
   }
 
-  #textMonth(word: string): void {
-    const month = monthOf(word);
-    if (month === 0) throw this.#invalid();
-    // A number before the month's name was taken for the month, and is the day.
-    if (this.#month !== null && !this.#hasTextMonth && this.#day === null) this.#day = this.#month;
-    else if (this.#month !== null) throw this.#invalid();
-    this.#month = month;
-    this.#hasTextMonth = true;
-  }
-
-  #time(match: RegExpExecArray): void {
-    if (this.#micros !== null) throw this.#invalid();
-    const [, first = "0", second = "0", third, fraction = ""] = match;
-    const isMinutes = third === undefined && fraction !== "";
-    const [hour, minute, seconds] = isMinutes
-      ? [0, Number(first), Number(second)]
-      : [Number(first), Number(second), Number(third ?? "0")];
-    this.#setTime(hour, minute, seconds, fraction);
-  }
-
-  #setTime(hour: number, minute: number, second: number, fraction: string): void {
-    const micros = fraction.length > 1 ? Math.round(Number(`0${fraction}`) * 1_000_000) : 0;
-    const total = clockMicros(hour, minute, second, micros);
-    if (hour > 24 || minute > 59 || second > 60 || total > microsPerDay) throw this.#overflow();
-    this.#micros = total;
-  }
-
-  #isTimeType(): boolean {
-    return this.#type === "time" || this.#type.startsWith("time ");
-  }
-
-  #bareNumber(digits: string, fraction: string): void {
-    const hasDate = this.#hasDate() || this.#special !== null || this.#julian !== null;
-    const isTimeType = this.#isTimeType();
-    if (hasDate || isTimeType || (fraction !== "" && digits.length < 6)) {
-      if (!hasDate && !isTimeType) throw this.#invalid();
-      if (this.#micros !== null) throw this.#invalid();
-      const isLong = digits.length === 6;
-      if (!isLong && digits.length !== 4) {
-        // An hour before AM or PM.
-        if (digits.length > 2 || !/^[ \t-\r]*[ap]m\b/iu.test(this.#text.slice(this.#at))) throw this.#invalid();
-        return this.#setTime(Number(digits), 0, 0, "");
+  #setUnit(unit: Unit, value: number, fraction: string, text: string): number {
+    const parts = this.#parts;
+    switch (unit) {
+      case "month": {
+        // Behind an hour of a day it is the minute.
+        const which = parts.has(part.month | part.hour) ? "minute" : "month";
+        parts[which] = value;
+        return part[which];
       }
-      return this.#setTime(
-        Number(digits.slice(0, 2)),
-        Number(digits.slice(2, 4)),
-        isLong ? Number(digits.slice(4)) : 0,
-        fraction,
-      );
+      case "second":
+        parts.second = value;
+        if (fraction === "") return part.second;
+        parts.fraction = parts.micros(fraction);
+        return part.second | part.fraction;
+      case "julian":
+        return this.#julian(value, fraction);
+      case "time": {
+        const found = parts.packed(text, parts.seen | wholeDate);
+        if (found !== wholeTime) throw parts.invalid();
+        return found;
+      }
+      case "other":
+        throw parts.invalid();
+      default:
+        parts[unit] = value;
+        return part[unit];
     }
-    const isBlank = this.#year === null && this.#month === null && this.#day === null;
-    if (isBlank && digits.length >= 6) {
-      const yearDigits = digits.length - 4;
-      this.#year = Number(digits.slice(0, yearDigits));
-      this.#yearDigits = yearDigits;
-      this.#month = Number(digits.slice(yearDigits, yearDigits + 2));
-      this.#day = Number(digits.slice(yearDigits + 2));
-      return;
-    }
-    this.#number(digits);
   }
 
-  /** One number of a date: which part it is follows from those that are there. */
-  #number(digits: string): void {
-    const value = Number(digits);
-    const isLong = digits.length >= 3;
-    const setYear = (): void => {
-      this.#year = value;
-      this.#yearDigits = digits.length;
-    };
-    const hasYear = this.#year !== null;
-    const hasMonth = this.#month !== null;
-    const hasDay = this.#day !== null;
-    if (!hasYear && !hasMonth && !hasDay) {
-      if (isLong || this.#order === "YMD") setYear();
-      else if (this.#order === "DMY") this.#day = value;
-      else this.#month = value;
-    } else if (hasYear && !hasMonth && !hasDay) {
-      if (digits.length === 3) this.#dayOfYear = value;
-      else this.#month = value;
-    } else if (!hasYear && hasMonth && !hasDay) {
-      if (this.#hasTextMonth && (isLong || this.#order === "YMD")) setYear();
-      else this.#day = value;
-    } else if (hasYear && hasMonth && !hasDay) {
-      if (this.#hasTextMonth && isLong && this.#yearDigits <= 2) {
-        this.#day = this.#year;
-        setYear();
-      } else this.#day = value;
-    } else if (hasDay && !hasMonth) this.#month = value;
-    else if (hasMonth && hasDay && !hasYear) setYear();
-    else throw this.#invalid();
+  #julian(value: number, fraction: string): number {
+    if (value < 0) throw this.#parts.overflow();
+    this.#setJulian(value);
+    if (fraction === "") return wholeDate;
+    this.#setClock(Math.trunc(Number(`0${fraction}`) * microsPerDay));
+    return wholeDate | wholeTime;
   }
 
-  #signed(): void {
-    if (this.#match(patterns.negativeInfinity) !== null) {
-      this.#setSpecial("-infinity");
-      return;
+  #setClock(micros: number): void {
+    const { hour, minute, second, micros: fraction } = clockOf(micros);
+    Object.assign(this.#parts, { hour, minute, second, fraction });
+  }
+
+  #word(text: string): number | null {
+    const parts = this.#parts;
+    const abbreviation = zoneAbbreviations.get(text);
+    if (abbreviation !== undefined) {
+      if (abbreviation.zone !== null) {
+        this.#zone = zoneCalled(abbreviation.zone, text);
+        return part.zone | part.changing;
+      }
+      this.#offset = abbreviation.offset;
+      return abbreviation.isDst ? part.zone | part.daylight : part.zone;
     }
-    // Behind a date without a time, `-07` is an offset only where it cannot be taken for a fourth part of the date.
-    const isApart = /[ \t-\r]/u.test(this.#text[this.#at - 1] ?? "");
-    const match = this.#match(patterns.offset);
-    if (match === null) throw this.#invalid();
-    const offset = this.#offsetSeconds(match);
-    const canStand = this.#micros !== null || (this.#hasDate() && (match[1] === "+" || isApart));
-    if (!canStand || this.#offset !== null) throw this.#invalid();
+    const word = dateWord(text);
+    if (word !== undefined) return this.#known(word);
+    this.#zone = findZone(text);
+    if (this.#zone === null) throw parts.invalid();
+    return part.zone;
+  }
+
+  #known(word: DateWord): number | null {
+    const parts = this.#parts;
+    switch (word.kind) {
+      case "ignored":
+        return null;
+      case "month":
+        return this.#month(word.value);
+      case "weekday":
+        if (this.#isTimeAlone) throw parts.invalid();
+        return part.weekday;
+      case "daylight":
+        this.#offset += 3_600;
+        return part.daylightMark | part.daylight;
+      case "half":
+        parts.isAfternoon = word.isAfternoon;
+        return part.half;
+      case "era":
+        parts.isBefore = word.isBefore;
+        return part.era;
+      case "unit":
+        this.#unit = word.unit;
+        return 0;
+      case "isoTime":
+        return this.#isoTime();
+      case "midnight":
+        this.#setClock(0);
+        this.#offset = 0;
+        this.#special = null;
+        return wholeTime | part.zone;
+      case "now":
+        return this.#setNow();
+      case "day":
+        if (this.#isTimeAlone) throw parts.invalid();
+        Object.assign(parts, dateFromDays(this.#now().days + word.from));
+        this.#special = null;
+        return wholeDate;
+      case "special":
+        if (this.#isTimeAlone) throw parts.invalid();
+        this.#special = word.special;
+        return part.special;
+    }
+  }
+
+  #month(value: number): number {
+    const parts = this.#parts;
+    if (this.#isTimeAlone) throw parts.invalid();
+    let found: number = part.month;
+    // A number before it was taken for the month, and is the day.
+    if (
+      parts.has(part.month) &&
+      !this.#hasNamedMonth &&
+      !parts.has(part.day) &&
+      parts.month >= 1 &&
+      parts.month <= 31
+    ) {
+      parts.day = parts.month;
+      found = part.day;
+    }
+    this.#hasNamedMonth = true;
+    parts.month = value;
+    return found;
+  }
+
+  #isoTime(): number {
+    const next = this.#fields[this.#at + 1]?.kind;
+    if (!this.#isTimeAlone && !this.#parts.has(wholeDate)) throw this.#parts.invalid();
+    if (next !== "number" && next !== "time" && next !== "date") throw this.#parts.invalid();
+    this.#unit = "time";
+    return 0;
+  }
+
+  #setNow(): number {
+    const { days, micros, offset } = this.#now();
+    this.#setClock(micros);
+    if (this.#isTimeAlone) return wholeTime;
+    Object.assign(this.#parts, dateFromDays(days));
     this.#offset = offset;
+    this.#special = null;
+    return wholeDate | wholeTime | part.zone;
   }
 
-  #hasDate(): boolean {
-    return this.#year !== null && this.#month !== null && this.#day !== null;
+  #dateTime(): ParsedTime {
+    const parts = this.#parts;
+    parts.validate();
+    parts.applyHalf();
+    if (this.#special !== null) return { special: this.#special, days: null, micros: null, offset: null, zone: null };
+    if (!parts.has(wholeDate)) throw parts.invalid();
+    this.#expectZone();
+    return this.#parsed();
   }
 
-  #offsetSeconds([, sign, hoursText = "0", minutesText, secondsText]: RegExpExecArray): number {
-    const isPacked = minutesText === undefined && hoursText.length > 2;
-    const hours = Number(isPacked ? hoursText.slice(0, -2) : hoursText);
-    const minutes = Number(isPacked ? hoursText.slice(-2) : (minutesText ?? "0"));
-    const seconds = Number(secondsText ?? "0");
-    if (hours > 15 || minutes > 59 || seconds > 59)
-      throw new SqlError("22009", `time zone displacement out of range: "${this.#text}"`);
-    const total = hours * 3_600 + minutes * 60 + seconds;
-    return sign === "-" ? -total : total;
-  }
-
-  #setSpecial(special: SpecialTime): void {
-    if (this.#special !== null || this.#year !== null || this.#month !== null) throw this.#invalid();
-    this.#special = special;
-  }
-
-  #word(): void {
-    const julian = this.#match(patterns.julian);
-    if (julian !== null) {
-      if (Number(julian[1]) > partMax) throw this.#overflow();
-      this.#julian = Number(julian[1]) - 2_451_545;
-      return;
-    }
-    const parts = this.#match(patterns.dateParts);
-    if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
-    const named = this.#match(patterns.zoneName) ?? this.#match(patterns.posixZone);
-    if (named !== null) return this.#namedZone(named[0]);
-    const attached = this.#attached();
-    if (attached !== null) return this.#namedZone(attached);
-    const word = this.#match(patterns.word)?.[0].toLowerCase() ?? "";
-    this.#plainWord(word);
-  }
-
-  #attached(): string | null {
-    const start = this.#at;
-    const match = this.#match(patterns.attached);
-    if (match === null) return null;
-    const [whole, head = "", sign = ""] = match;
-    const word = head.toLowerCase();
-    const isWord = separate.has(word) || specials.has(word) || dayPattern.test(word);
-    if (monthOf(word) === 0 && (!isWord || "-/.".includes(sign))) return whole;
-    this.#at = start;
-    return null;
-  }
-
-  #plainWord(word: string): void {
-    if (word === "am" || word === "pm") {
-      if (this.#half !== null) throw this.#invalid();
-      this.#half = word;
-    } else if (word === "bc" || word === "ad") {
-      if (this.#isBc !== null) throw this.#invalid();
-      this.#isBc = word === "bc";
-    } else if (word === "t" && /^\d/u.test(this.#text.slice(this.#at))) return;
-    else if (word === "allballs") {
-      this.#micros = 0;
-      this.#offset = 0;
-    } else if (specials.has(word)) this.#setSpecial(word as SpecialTime);
-    else if (dayPattern.test(word) || ignored.has(word)) return;
-    else if (monthOf(word) > 0) this.#textMonth(word);
-    else if (word === "") throw this.#invalid();
-    else this.#zoneWord(word);
-  }
-
-  #zoneWord(word: string): void {
-    const abbreviation = zoneAbbreviations.get(word);
-    if (abbreviation === undefined) {
-      if (word === "dst" && this.#offset !== null) this.#offset += 3_600;
-      else if (word.length < 3 || (this.#micros === null && !this.#hasDate())) throw this.#invalid();
-      else this.#namedZone(word);
-      return;
-    }
-    if (this.#offset !== null || this.#zone !== null) throw this.#invalid();
-    if (abbreviation.zone === null) this.#offset = abbreviation.offset;
-    else this.#zone = zoneCalled(abbreviation.zone, word);
-  }
-
-  #namedZone(name: string): void {
-    const zone = findZone(name);
-    // Where a zone can stand, which is behind a date, what has signs in it is told as one that there is not.
-    const isTold = /[^a-z]/iu.test(name) && (this.#hasDate() || this.#isTimeAlone(name));
-    if (zone === null && isTold) throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
-    if (zone === null || this.#offset !== null || this.#zone !== null) throw this.#invalid();
-    this.#zone = zone;
-  }
-
-  /** A time of day has no date to wait for, unless the piece stands before it, in a date's place. */
-  #isTimeAlone(piece: string): boolean {
-    if (!this.#isTimeType()) return false;
-    const isFirst = trimSpaces(this.#text.slice(0, this.#at - piece.length)) === "";
-    return !isFirst || !/^[ \t-\r]*\d+:|\d[-/.]\d+[-/.]\d+[ \t-\r]*$/u.test(this.#text.slice(this.#at));
-  }
-
-  #finish(): ParsedTime {
-    this.#applyHalf();
+  #timeAlone(): ParsedTime {
+    const parts = this.#parts;
+    parts.validate();
+    parts.applyHalf();
+    if (parts.isBeyondDay) throw parts.overflow();
+    if (!parts.has(wholeTime)) throw parts.invalid();
+    const hasDate = (parts.seen & wholeDate) !== 0;
+    const isPlace = this.#zone !== null && this.#zone.called === undefined;
+    this.#expectZone();
     // What a place's clocks show depends on the day, unless they have always shown the same.
-    const { transitions, rule, called } = this.#zone ?? fixedZone(0);
-    const isPlace = called === undefined && (rule !== null || transitions.types.length > 1);
-    if (isPlace && !this.#hasDate() && this.#special === null && this.#julian === null) throw this.#invalid();
+    if (isPlace && this.#zone !== null && !isConstant(this.#zone) && !parts.has(wholeDate)) throw parts.invalid();
+    const isByDay = this.#zone === null ? !parts.has(part.zone) : !isPlace;
+    if (hasDate && !parts.has(wholeDate) && isByDay) throw parts.invalid();
+    return this.#parsed();
+  }
+
+  /** Daylight saving goes with an offset alone. */
+  #expectZone(): void {
+    const parts = this.#parts;
+    if (parts.has(part.daylightMark) && (this.#zone !== null || !parts.has(part.zone))) throw parts.invalid();
+  }
+
+  #parsed(): ParsedTime {
+    const parts = this.#parts;
+    const hasZone = parts.has(part.zone);
     return {
-      special: this.#special,
-      date: this.#date(),
-      julianDays: this.#julian,
-      micros: this.#micros,
-      offset: this.#offset,
+      special: null,
+      days: parts.has(wholeDate) ? parts.days : null,
+      micros: parts.clock,
+      offset: hasZone && this.#zone === null ? this.#offset : null,
       zone: this.#zone,
     };
-  }
-
-  #applyHalf(): void {
-    if (this.#half === null) return;
-    if (this.#micros === null) throw this.#invalid();
-    const hour = Math.floor(this.#micros / 3_600_000_000);
-    if (hour > 12) throw this.#overflow();
-    const shift = this.#half === "pm" ? (hour === 12 ? 0 : 12) : hour === 12 ? -12 : 0;
-    this.#micros += shift * 3_600_000_000;
-  }
-
-  #date(): ParsedTime["date"] {
-    const isBlank = this.#year === null && this.#month === null && this.#day === null;
-    if (isBlank) {
-      if (this.#isBc === true) throw this.#invalid();
-      return null;
-    }
-    if ([this.#year, this.#month, this.#day].some((part) => part !== null && part > partMax)) throw this.#overflow();
-    // Each part is looked at before it is asked whether all are there.
-    const year = this.#year === null ? null : this.#fullYear(this.#year);
-    if (this.#dayOfYear !== null && year !== null) {
-      if (this.#dayOfYear < 1 || this.#dayOfYear > 366) throw this.#overflow();
-      return { year, month: 1, day: this.#dayOfYear };
-    }
-    if (this.#month !== null && (this.#month < 1 || this.#month > 12)) throw this.#overflow(true);
-    if (this.#day !== null && (this.#day < 1 || this.#day > 31)) throw this.#overflow(true);
-    if (year === null || this.#month === null || this.#day === null) throw this.#invalid();
-    if (this.#day > daysInMonth(year, this.#month)) throw this.#overflow();
-    return { year, month: this.#month, day: this.#day };
-  }
-
-  #fullYear(year: number): number {
-    if (this.#isBc === true) {
-      if (year <= 0) throw this.#overflow();
-      return 1 - year;
-    }
-    if (this.#yearDigits <= 2) return year < 70 ? year + 2_000 : year + 1_900;
-    if (year <= 0) throw this.#overflow();
-    return year;
   }
 }

@@ -5,11 +5,12 @@ import { exactly, fixed } from "../bytes.js";
 import type { TypeCodec } from "../codec.js";
 import type { Value } from "../datum.js";
 import type { TextContext } from "../text-context.js";
-import { microsPerDay, microsPerSecond, splitDays, unixDays } from "./calendar.js";
-import { daysOf, limitTime, toLocal } from "./codecs.js";
+import { dateFromDays, microsPerDay, microsPerSecond, splitDays, unixDays } from "./calendar.js";
+import { limitTime, localNow, toLocal } from "./codecs.js";
 import { clockText, offsetText } from "./format.js";
-import { invalidTime, parseTime } from "./parse.js";
-import { offsetOfLocal, requireZone, type TimeZone } from "./zones.js";
+import { isJulianDate } from "./julian.js";
+import { invalidTime, type LocalNow, parseTime } from "./parse.js";
+import { isConstant, offsetOfLocal, requireZone, type TimeZone } from "./zones.js";
 
 /** Offsets are less than that on both sides of UTC. */
 const offsetLimit = 16 * 3_600;
@@ -61,18 +62,18 @@ export function atOffset({ micros, offset }: TimeWithZone, wanted: number): Time
 }
 
 function fromText(text: string, context: TextContext): TimeWithZone {
+  const now = (): LocalNow => localNow(context);
   const type = "time with time zone";
-  const parsed = parseTime(text, type, context.dateStyle.order);
-  if (parsed.special === "now")
-    return timeOfToday(splitDays(toLocal(context.transactionTime, requireZone(context.timeZone))).micros, context);
-  const { micros, offset, zone } = parsed;
+  const { micros, offset, days, zone } = parseTime(text, type, "timeAlone", context.dateStyle.order, now);
   if (micros === null) throw invalidTime(type, text);
   if (offset !== null) return new TimeWithZone(micros, offset);
-  const days = daysOf(parsed, context);
-  // A place's offset depends on the day; of a zone that has always had one, any day will do.
-  if (days !== null || zone !== null)
-    return new TimeWithZone(micros, offsetOn(days ?? 0, micros, zone ?? requireZone(context.timeZone)));
-  return timeOfToday(micros, context);
+  // A place's offset depends on the day; beyond all days it is as in Greenwich.
+  const place = zone ?? requireZone(context.timeZone);
+  const day = days ?? now().days;
+  return new TimeWithZone(
+    micros,
+    isConstant(place) || isJulianDate(dateFromDays(day)) ? offsetOn(day, micros, place) : 0,
+  );
 }
 
 export const limitTimeWithZone = (time: TimeWithZone, precision: number): TimeWithZone =>

@@ -4,14 +4,10 @@
  */
 import { SqlError } from "../../error.js";
 import { dateFromDays, dayOfWeek, daysFromDate, daysInMonth, isLeapYear, secondsPerDay, unixDays } from "./calendar.js";
+import { type PosixRule, parseRule, type YearlyMoment, type ZoneOffset } from "./posix-rule.js";
 import { zoneTable } from "./zone-table.js";
 
-export interface ZoneOffset {
-  /** Seconds east of UTC. */
-  readonly offset: number;
-  readonly isDst: boolean;
-  readonly abbreviation: string;
-}
+export type { ZoneOffset } from "./posix-rule.js";
 
 interface Transitions {
   /** Seconds since 1970. */
@@ -29,22 +25,6 @@ export interface TimeZone {
   /** An abbreviation by which the zone was named, in upper case: where it once had it, the offset is the one that it meant. */
   readonly called?: string;
 }
-
-interface PosixRule {
-  readonly standard: ZoneOffset;
-  readonly daylight: { readonly offset: ZoneOffset; readonly from: YearlyMoment; readonly to: YearlyMoment } | null;
-}
-
-/** A moment of each year by the wall clock: month, week and weekday, or a day of the year. */
-type YearlyMoment =
-  | {
-      readonly kind: "weekday";
-      readonly month: number;
-      readonly week: number;
-      readonly weekday: number;
-      readonly seconds: number;
-    }
-  | { readonly kind: "day"; readonly day: number; readonly countsLeapDay: boolean; readonly seconds: number };
 
 const lineOf: ReadonlyMap<string, string> = new Map(
   zoneTable
@@ -82,6 +62,12 @@ export function zoneCalled(name: string, abbreviation: string): TimeZone {
   return { ...requireZone(name), called: abbreviation.toUpperCase() };
 }
 
+/** Whether its clocks have always shown the same. */
+export const isConstant = ({ transitions, rule }: TimeZone): boolean =>
+  [...transitions.types, ...(rule === null ? [] : [rule.standard, rule.daylight?.offset ?? rule.standard])].every(
+    ({ offset }) => offset === transitions.types[0]?.offset,
+  );
+
 /** A zone that is so many seconds east of UTC all year. */
 export function fixedZone(offset: number): TimeZone {
   const hours = Math.floor(Math.abs(offset) / 3_600);
@@ -113,9 +99,6 @@ function readNamed(key: string): TimeZone | null {
   return { name, transitions: { moments, types, indexes }, rule: rule.includes(",") ? parseRule(rule) : null };
 }
 
-const posixPattern =
-  /^(<[^>]+>|[A-Za-z]*)([+-]?\d{1,3}(?::\d{2}){0,2})(?:(<[^>]+>|[^<>\s\d,+-]+)([+-]?\d{1,2}(?::\d{2}){0,2})?(?:,([^,]+),([^,]+))?)?$/u;
-
 function readPosixZone(name: string): TimeZone | null {
   const rule = parseRule(name);
   if (rule === null) return null;
@@ -124,44 +107,6 @@ function readPosixZone(name: string): TimeZone | null {
     transitions: { moments: [], types: [rule.standard], indexes: [] },
     rule: rule.daylight === null ? null : rule,
   };
-}
-
-/** `CET-1CEST,M3.5.0,M10.5.0/3`; without dates the rule of the United States. Offsets are west of UTC. */
-function parseRule(text: string): PosixRule | null {
-  const match = posixPattern.exec(text);
-  if (match === null) return null;
-  const [, standardName = "", standardOffset = "0", daylightName, daylightOffset, from, to] = match;
-  const standard = { abbreviation: bare(standardName), offset: -hms(standardOffset), isDst: false };
-  if (Math.abs(standard.offset) > 167 * 3_600) return null;
-  if (daylightName === undefined) return { standard, daylight: null };
-  const offset = daylightOffset === undefined ? standard.offset + 3_600 : -hms(daylightOffset);
-  return {
-    standard,
-    daylight: {
-      offset: { abbreviation: bare(daylightName), offset, isDst: true },
-      from: parseYearly(from ?? "M3.2.0"),
-      to: parseYearly(to ?? "M11.1.0"),
-    },
-  };
-}
-
-const bare = (name: string): string => (name.startsWith("<") ? name.slice(1, -1) : name);
-
-function hms(text: string): number {
-  const [hours = "0", minutes = "0", seconds = "0"] = text.replace(/^[+-]/u, "").split(":");
-  const value = Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds);
-  return text.startsWith("-") ? -value : value;
-}
-
-function parseYearly(text: string): YearlyMoment {
-  const [date = "", time = "2"] = text.split("/");
-  const seconds = hms(time);
-  if (date.startsWith("M")) {
-    const [month = 1, week = 1, weekday = 0] = date.slice(1).split(".").map(Number);
-    return { kind: "weekday", month, week, weekday, seconds };
-  }
-  const isJulian = date.startsWith("J");
-  return { kind: "day", day: Number(isJulian ? date.slice(1) : date), countsLeapDay: !isJulian, seconds };
 }
 
 /** Seconds since 1970 by the wall clock. */
