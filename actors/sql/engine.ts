@@ -13,10 +13,10 @@ import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
+import type { Statistics } from "../../runtime/query/plan/plan-context.js";
 import type { Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../runtime/query/syntax/ast-query.js";
-import type { TableSource } from "../../runtime/query/table/access.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
 import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
@@ -32,7 +32,7 @@ export interface BindRequest {
   readonly parameterTypes: readonly Oid[];
   readonly context: EvaluationContext;
   /** How many rows tables have. */
-  readonly statistics: Pick<TableSource, "rowsEstimate" | "entriesWithin">;
+  readonly statistics: Statistics;
 }
 
 /** Whose names they are: those of schemas that he may use. */
@@ -68,8 +68,6 @@ export interface Engine {
   /** What computes a materialized view. */
   compileView(view: MaterializedViewDefinition, around: Around, statistics: Statistics): ViewProgram;
 }
-
-type Statistics = BindRequest["statistics"];
 
 /** `tellsPlaces`: what is stored was written in the statement itself. */
 export type Around = Pick<BindRequest, "catalog" | "context"> & { readonly tellsPlaces?: boolean };

@@ -9,6 +9,7 @@ import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlShape } from "../messages/sql.js";
 import { roleSetOf } from "./evaluation.js";
+import type { PlanSizes } from "./plan-sizes.js";
 import { sqlColumns } from "./result-columns.js";
 
 export const plansMax = 4_000;
@@ -38,6 +39,7 @@ export interface PlannedStatement {
   readonly point: PointQuery | null;
   /** When it reads one row by its key as of a position. */
   readonly pastPoint: PastPoint | null;
+  readonly sizes: PlanSizes;
 }
 
 /** A plan may change under a prepared statement; what its client was told of the result may not. */
@@ -45,10 +47,11 @@ function expectResult({ kind, columns }: SqlRequest, planned: PlannedStatement):
   if (kind === "execute" && columns !== null && !isSameResult(columns, planned.columns)) throw resultChanged();
 }
 
-function plannedStatement(bound: BoundStatement): PlannedStatement {
+function plannedStatement(bound: BoundStatement, sizes: PlanSizes): PlannedStatement {
   const { body, columns } = bound;
   return {
     bound,
+    sizes: sizes.end(),
     columns: columns === null ? null : sqlColumns(columns),
     point: body.kind === "query" && !body.writes ? pointQueryOf(body.plan, body.outputs) : null,
     pastPoint: body.kind === "query" && !body.writes ? pastPointOf(body.plan, body.outputs) : null,
@@ -73,12 +76,12 @@ export class PlanCache {
     return `${key} ${text}`;
   }
 
-  /** Throws `0A000` when the client was told of another result. */
+  /** It may be outgrown. Throws `0A000` when the client was told of another result. */
   find(request: SqlRequest, catalogVersion: number): PlannedStatement | undefined {
     const { shape } = request;
     if (shape === undefined || shape === null) return this.#plans.get(PlanCache.key(request, catalogVersion));
     const known = this.#byShape.get(shape);
-    if (known !== undefined && known.bound.catalogVersion === catalogVersion) return known;
+    if (known !== undefined && known.bound.catalogVersion === catalogVersion && !known.sizes.isOutgrown) return known;
     const found = this.#plans.get(PlanCache.key(request, catalogVersion));
     if (found === undefined) return undefined;
     expectResult(request, found);
@@ -86,8 +89,9 @@ export class PlanCache {
     return found;
   }
 
-  keep(request: SqlRequest, bound: BoundStatement): PlannedStatement {
-    const planned = plannedStatement(bound);
+  /** @param sizes what the planner was told by */
+  keep(request: SqlRequest, bound: BoundStatement, sizes: PlanSizes): PlannedStatement {
+    const planned = plannedStatement(bound, sizes);
     expectResult(request, planned);
     // The catalogs of open transactions come and go: what is planned under one is found by its request alone.
     if (bound.catalogVersion < 0) {

@@ -5,7 +5,7 @@
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import type { PositionAt } from "../../../runtime/query/execute/past-point.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
-import type { TableSource } from "../../../runtime/query/table/access.js";
+import type { Statistics } from "../../../runtime/query/plan/plan-context.js";
 import { storedBytes } from "../../../runtime/query/table/stored-bytes.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -15,6 +15,7 @@ import type { Engine } from "../../sql/engine.js";
 import { Evaluation, noEffects } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
+import { PlanSizes } from "../../sql/plan-sizes.js";
 import { PointRows } from "../../sql/point-rows.js";
 import { readSequence } from "../../sql/sequence-state.js";
 import { expectTemporary } from "../../sql/temporary-loss.js";
@@ -58,22 +59,26 @@ export class StatementPlans {
     });
   }
 
+  /** A statement that was planned before, for tables that are still much the same. */
+  suited(known: PlannedStatement | undefined, statistics: Statistics): PlannedStatement | undefined {
+    return known?.sizes.suits(() => statistics, this.#host.now()) === true ? known : undefined;
+  }
+
   /** Binds and plans a statement, to be kept; null when its text is not known and it came without its syntax. */
   plan(
     request: SqlRequest,
     catalog: ObjectCatalog,
     { context }: Evaluation,
-    statistics: Pick<TableSource, "rowsEstimate" | "entriesWithin">,
+    statistics: Statistics,
   ): PlannedStatement | null {
     const statement = this.plans.statement(request);
     if (statement === null) return null;
     // Who takes stale reads may be before the making of his own tables.
     if (request.atLeast >= 0) expectTemporary(request, catalog);
     const { text, parameterTypes } = request;
-    return this.plans.keep(
-      request,
-      this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics }),
-    );
+    const sizes = new PlanSizes(statistics, this.#host.now());
+    const bound = this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics: sizes });
+    return this.plans.keep(request, bound, sizes);
   }
 
   /**

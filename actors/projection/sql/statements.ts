@@ -100,7 +100,7 @@ export class Statements {
       cache: this.#host.columns,
     });
     const began = this.#host.monotonic();
-    const planned = known ?? this.#plans.plan(request, catalog, evaluation, source);
+    const planned = this.#plans.suited(known, source) ?? this.#plans.plan(request, catalog, evaluation, source);
     const planningMs = this.#host.monotonic() - began;
     if (planned === null) return answer({ kind: "syntaxWanted" });
     const { bound, columns } = planned;

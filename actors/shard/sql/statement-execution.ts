@@ -20,6 +20,7 @@ import { statementError } from "../../sql/engine.js";
 import { Evaluation, temporarySchemaOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { PlanSizes } from "../../sql/plan-sizes.js";
 import { PointRows } from "../../sql/point-rows.js";
 import { expectTemporary } from "../../sql/temporary-loss.js";
 import { expectNoPartialIndex } from "../../sql/varied-constants.js";
@@ -105,7 +106,7 @@ export class StatementExecution {
    * @param open the transaction that the statement is part of; null when it stands alone
    */
   execute(request: SqlRequest, session: Session, open: Transaction | null, position: number): Executed {
-    const { host, catalogs, plans, locks: lockTable, sequences, reads } = this.#deciding;
+    const { host, catalogs, locks: lockTable, sequences, reads } = this.#deciding;
     const { state } = host;
     const isAlone = open === null;
     const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
@@ -125,8 +126,7 @@ export class StatementExecution {
       const asOf = asOfPosition(request, reads, position, () => evaluationUnder(present).context);
       const catalog = asOf === null ? present : catalogs.past(state, request.tenant, asOf);
       const evaluation = evaluationUnder(catalog);
-      const planned =
-        plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
+      const planned = this.#planned(request, catalog, evaluation, reader, position);
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") {
         const { context } = evaluation;
@@ -325,7 +325,8 @@ export class StatementExecution {
     return { rows, count: rows.rows, tag: (shown) => `SELECT ${shown}` };
   }
 
-  #plan(
+  /** A statement's plan, made now where none is kept that suits the tables; null when it is to come with its syntax. */
+  #planned(
     request: SqlRequest,
     catalog: ObjectCatalog,
     evaluation: Evaluation,
@@ -333,18 +334,23 @@ export class StatementExecution {
     position: number,
   ): PlannedStatement | null {
     const { plans, host } = this.#deciding;
+    const known = plans.find(request, catalog.version);
+    const now = host.now();
+    const source = (): TreeTableSource => new TreeTableSource(reader, request.tenant, Math.max(0, position), false);
+    if (known?.sizes.suits(source, now) === true) return known;
     const statement = plans.statement(request);
     if (statement === null) return null;
     expectTemporary(request, catalog);
+    const sizes = new PlanSizes(source(), now);
     const bound = host.engine.bind({
       statement,
       text: request.text,
       catalog,
       parameterTypes: request.parameterTypes,
       context: evaluation.context,
-      statistics: new TreeTableSource(reader, request.tenant, Math.max(0, position), false),
+      statistics: sizes,
     });
-    return plans.keep(request, bound);
+    return plans.keep(request, bound, sizes);
   }
 }
 
