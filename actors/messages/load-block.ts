@@ -36,7 +36,8 @@ export class LoadBlockWriter {
   }
 
   null(): void {
-    this.#view.setInt32(this.#reserve(lengthBytes), nullLength, true);
+    const at = this.#reserve(lengthBytes);
+    this.#view.setInt32(at, nullLength, true);
     this.values += 1;
   }
 
