@@ -180,7 +180,8 @@ export class Cursors {
     portal.columns = reply.columns?.filter((column) => !isKey(column)) ?? null;
     portal.state = "open";
     const mayScroll = !isNoScroll && runsBackwards(query);
-    const options = { isScroll, mayScroll, isHold, isBinary, isLocked: query.locks.length > 0, tables };
+    const isLocked = query.locks.length > 0;
+    const options = { isScroll, mayScroll, isHold, isBinary, isLocked, isOfProtocol: false, tables };
     portal.declared = new DeclaredCursor(name, options, this.#sourceOf(portal), kept);
     this.#exchange.addPortal(portal);
     // A statement of its own is committed with it.
@@ -219,17 +220,42 @@ export class Cursors {
   async fetch(portal: Portal, statement: Fetch, protocol: Protocol): Promise<void> {
     const { isMove } = statement;
     const cursor = this.#exchange.portals.get(statement.cursor, "cursor");
-    if (cursor.declared === null) throw new SqlError("0A000", "FETCH from a portal of the protocol is not supported");
-    if (!isMove) {
-      const format = cursor.resultFormats[0] ?? 0;
-      if (portal.resultFormats.some((wanted) => wanted !== format)) {
-        throw new SqlError("0A000", "FETCH in another format than the cursor's is not supported");
-      }
-      this.#descriptions.writeOwed(portal, cursor.columns, protocol);
-    } else this.#descriptions.writeOwed(portal, null, protocol);
-    const fetched = await cursor.declared.run(statement, isMove ? null : (rows) => this.#write(rows, cursor));
+    const declared = cursor.declared ?? (await this.#ofProtocol(cursor, statement));
+    if (!isMove) expectFormat(portal.resultFormats, cursor.resultFormats, declared.options.isOfProtocol);
+    // What cannot be done is told before there is a result; but who has asked for a description is answered first.
+    let isTold = false;
+    const tell = (): void => {
+      if (!isTold) this.#descriptions.writeOwed(portal, isMove ? null : cursor.columns, protocol);
+      isTold = true;
+    };
+    if (protocol === "extended") tell();
+    const write = (rows: Uint8Array): Promise<void> => {
+      tell();
+      return this.#write(rows, cursor);
+    };
+    const fetched = await declared.run(statement, isMove ? null : write);
+    tell();
     await this.#runs.complete(`${isMove ? "MOVE" : "FETCH"} ${fetched}`);
     portal.state = "done";
+  }
+
+  /** A portal of the protocol, which a FETCH moves from where it stands: forward alone. Its rows before that were counted by nobody. */
+  async #ofProtocol(portal: Portal, { direction }: Fetch): Promise<DeclaredCursor> {
+    const { name, statement, state, command } = portal;
+    if (statement === null || command !== "SELECT")
+      throw new SqlError("0A000", "FETCH from a portal of the protocol that is no query is not supported");
+    if (direction === "absolute" && state !== "new")
+      throw new SqlError("0A000", "FETCH ABSOLUTE from a portal of the protocol that was executed is not supported");
+    const kept = new KeptMessages(this.#exchange.host.cursorMemory, cursorBytesMax, 0);
+    if (state === "new") {
+      const reply = await this.#exchange.open(portal, statement, 1);
+      this.#took(portal, kept, reply);
+      portal.columns = reply.columns;
+      portal.state = "open";
+    }
+    const options = { ...forwardOnly, isBinary: portal.resultFormats.includes(1) };
+    portal.declared = new DeclaredCursor(name, options, this.#sourceOf(portal), kept);
+    return portal.declared;
   }
 
   /** An Execute of a cursor that SQL has declared: as a portal of its query that goes on. */
@@ -245,6 +271,25 @@ export class Cursors {
     this.#exchange.writeRows(rows, columns, resultFormats);
     return this.#exchange.relieve();
   }
+}
+
+const forwardOnly = {
+  isScroll: false,
+  mayScroll: false,
+  isHold: false,
+  isLocked: false,
+  isOfProtocol: true,
+  tables: [],
+} as const;
+
+/** Rows of a cursor are there in its own formats. @param isOfProtocol its formats are not what FETCH comes in where it does not say so */
+function expectFormat(wanted: readonly (0 | 1)[], its: readonly (0 | 1)[], isOfProtocol: boolean): void {
+  const [format = 0] = its;
+  const isSame =
+    its.every((each) => each === format) &&
+    wanted.every((each) => each === format) &&
+    (!isOfProtocol || wanted.length > 0 || format === 0);
+  if (!isSame) throw new SqlError("0A000", "FETCH in another format than the cursor's is not supported");
 }
 
 /** Throws for what PostgreSQL lets no cursor be. */

@@ -42,6 +42,8 @@ export interface CursorOptions {
   readonly isBinary: boolean;
   /** FOR UPDATE or the like. */
   readonly isLocked: boolean;
+  /** A portal of the protocol: SQL has only moved it. */
+  readonly isOfProtocol: boolean;
   /** Those whose row keys come with its rows. */
   readonly tables: readonly Oid[];
 }

@@ -205,7 +205,8 @@ export class Exchange {
     if (cursors.length === 0) return wish;
     const rows = cursors.map((name): WireValue => {
       const { declared } = this.portals.get(name, "cursor");
-      if (declared === null) throw new SqlError("0A000", "WHERE CURRENT OF a portal of the protocol is not supported");
+      if (declared === null || declared.options.isOfProtocol)
+        throw new SqlError("0A000", "WHERE CURRENT OF a portal of the protocol is not supported");
       return { format: 1, bytes: encodeCursorRow(declared.row()) };
     });
     return { ...wish, parameters: [...(wish.parameters ?? []).slice(0, parameterCount), ...rows] };
