@@ -160,7 +160,7 @@ export class ShardRig {
       bodyFrom: principal.length,
       bodyTo: bytes.length,
     });
-    if (answer.kind !== "waits") this.#settle();
+    this.#settle();
     return { correlation, answer };
   }
 

@@ -157,7 +157,10 @@ export class SqlDecider {
     const alone = this.#recent.isEmpty
       ? this.#programs.decide(waiting, request, position, () => this.#session(request, waiting.port))
       : null;
-    if (alone !== null) return alone;
+    if (alone !== null) {
+      this.#claimed(this.#sessions.get(`${request.tenant} ${request.session}`));
+      return alone;
+    }
     const session = this.#session(request, waiting.port);
     let outcome: SqlOutcome;
     try {
@@ -171,11 +174,18 @@ export class SqlDecider {
         this.#queue.wake(transaction.id);
       }
       outcome = this.#commits.ofNumbersLeft(waiting, request.tenant, position, failed(error));
+    } finally {
+      this.#claimed(session);
     }
     if (session.isIdle && outcome.kind !== "waits" && this.#deciding.locks.mark(session.owner) === 0) {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
     }
     return outcome;
+  }
+
+  /** A statement was decided: others need not stand behind its session any more, unless it waits again. */
+  #claimed(session: Session | undefined): void {
+    if (session !== undefined && !this.#deciding.locks.claims.isEmpty) this.#queue.claimed(session);
   }
 
   #locksOf(tenant: number): string {

@@ -7,6 +7,8 @@
  *
  * A session may have sent more statements behind one that waits, each a transaction of its own. They are held here until that one is decided, and
  * then come before all others, in their order.
+ *
+ * Who waits for a table has a claim on it (lock-claims.ts) until it is decided, however often it is woken in vain.
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -17,11 +19,13 @@ import { encodeSqlReply } from "../../messages/sql-codec.js";
 import { RequestSettings } from "../../sql/evaluation.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import type { DeciderHost } from "./deciding.js";
+import { claimOwner, isClaim } from "./lock-claims.js";
 import { excludes } from "./lock-modes.js";
 import { type LockOwner, type LockTable, WaitGraph } from "./lock-table.js";
 import type { LockWait, WantedLock } from "./lock-wait.js";
 import { failed } from "./outcome.js";
 import type { Session } from "./session.js";
+import { isOfTable } from "./statement-locks.js";
 import type { Transaction } from "./transaction.js";
 
 /** A request that was woken, known again by where it came from. */
@@ -50,6 +54,13 @@ interface Held {
   readonly behind: Head;
 }
 
+/** A wait that may go on: for one lock there is one timeout, however often its waiter was woken in vain. */
+interface Attempt {
+  readonly head: Head;
+  readonly name: string | null;
+  readonly until: number;
+}
+
 interface Woken {
   readonly tenant: number;
   readonly request: QueuedRequest;
@@ -66,8 +77,10 @@ export class LockQueue {
   #behind = 0;
   /** In the order in which they came. */
   #held: Held[] = [];
-  /** Transactions that have failed while they waited, and whose locks somebody may wait for. */
+  /** Transactions that have failed while they waited, and whose locks somebody may wait for, and claims that are over. */
   #failed: LockOwner[] = [];
+  /** Until when those have waited who were woken and are not decided yet. */
+  #attempts: Attempt[] = [];
 
   readonly #rollback: (session: Session) => void;
 
@@ -93,7 +106,8 @@ export class LockQueue {
     if (parked === undefined) return null;
     const { wanted, behind, transaction } = parked;
     if (behind === null || wanted === null) return parked;
-    return { wanted, owners: this.#locks.inTheWay(wanted.name, wanted.mode, transaction?.id ?? null) };
+    const { name, mode } = wanted;
+    return { wanted, owners: this.#locks.waitedFor(name, mode, transaction?.id ?? null, session.owner) };
   }
 
   /** Puts a statement aside. Throws 40P01 when its owners wait for it already. */
@@ -105,23 +119,49 @@ export class LockQueue {
     { owners, wanted }: LockWait,
   ): void {
     assert(owners.length > 0, "whoever waits, waits for somebody");
-    if (transaction !== null) {
-      if (this.#graph.wouldDeadlock(transaction.id, owners)) throw deadlock(owners.length);
-      this.#graph.wait(transaction.id, owners);
-    }
-    const timeoutMs = millisecondsOf(new RequestSettings(request.settings).get("lock_timeout"));
-    const until = timeoutMs > 0 ? this.#host.monotonic() + timeoutMs : Number.POSITIVE_INFINITY;
-    this.#parked.push({
+    if (transaction !== null && this.#graph.wouldDeadlock(transaction.id, owners)) throw deadlock(owners.length);
+    const parked: Parked = {
       request: { ...waiting },
       tenant: request.tenant,
-      owners: new Set(owners),
+      owners: new Set<LockOwner>(),
       wanted,
       behind: null,
       transaction,
       session,
       isCommit: request.kind === "commit",
-      until,
-    });
+      until: this.#until(waiting, request, wanted),
+    };
+    this.#parked.push(parked);
+    this.#wait(parked, owners);
+  }
+
+  /** Waits for owners, and claims the table that it waits for. A circle that there is by claims alone is broken: who stands behind one goes on. */
+  #wait(parked: Parked, owners: readonly LockOwner[]): void {
+    const { transaction, session, wanted } = parked;
+    const { claims } = this.#locks;
+    const own = claimOwner(session.owner);
+    const waiters = transaction === null ? [own] : [transaction.id, own];
+    const circle = this.#graph.circleOfClaims(waiters, owners) ?? [];
+    for (const owner of circle) this.#endClaim(owner);
+    const left = owners.filter((owner) => !circle.includes(owner));
+    parked.owners = new Set(left);
+    for (const waiter of waiters) this.#graph.wait(waiter, left);
+    if (wanted !== null && isOfTable(wanted.name) && circle.length === 0)
+      claims.add(wanted.name, wanted.mode, session.owner);
+    if (left.length === 0) this.#wakeFirst([parked]);
+  }
+
+  /** Nobody stands behind it any more. */
+  #endClaim(owner: LockOwner): void {
+    assert(isClaim(owner), "a claim is ended by its name");
+    if (this.#locks.claims.end(claimOwner(owner))) this.wake(owner);
+  }
+
+  #until(head: Head, request: SqlRequest, wanted: WantedLock | null): number {
+    const attempt = this.#attempts.find((each) => isSame(each.head, head) && each.name === (wanted?.name ?? null));
+    if (attempt !== undefined) return attempt.until;
+    const timeoutMs = millisecondsOf(new RequestSettings(request.settings).get("lock_timeout"));
+    return timeoutMs > 0 ? this.#host.monotonic() + timeoutMs : Number.POSITIVE_INFINITY;
   }
 
   /** Holds a statement of a session that waits with another one. False when it does not. */
@@ -152,7 +192,7 @@ export class LockQueue {
     const firsts = new Map<string, Parked>();
     const woken = new Set<Parked>();
     for (const parked of found) {
-      if (parked.transaction !== null) this.#graph.end(parked.transaction.id);
+      this.#waitsNoLonger(parked);
       const { wanted, request } = parked;
       const first = wanted === null ? undefined : firsts.get(wanted.name);
       if (wanted !== null && first?.wanted !== undefined && first.wanted !== null) {
@@ -169,15 +209,28 @@ export class LockQueue {
       woken.add(parked);
     }
     this.#parked = this.#parked.filter((parked) => !woken.has(parked));
+    for (const { request: head, wanted, until } of woken)
+      if (until !== Number.POSITIVE_INFINITY) this.#attempts.push({ head, name: wanted?.name ?? null, until });
     // Each is put before all others of its tenant, so the last one first.
     for (const { request, tenant } of [...woken].reverse()) this.#woken.push({ tenant, request });
   }
 
+  #waitsNoLonger({ transaction, session }: Parked): void {
+    if (transaction !== null) this.#graph.end(transaction.id);
+    this.#graph.end(claimOwner(session.owner));
+  }
+
   /** A request was decided: who stands behind it waits for whoever has the lock now, or is woken when nobody has it. */
   decided(head: Head): void {
+    if (this.#attempts.length > 0) this.#attempts = this.#attempts.filter((each) => !isSame(each.head, head));
     if (this.#behind > 0) this.#decidedLock(head);
     this.#release(head);
     this.#wakeBehindFailed();
+  }
+
+  /** The statement of a session was decided, and does not wait again: others need not stand behind it. */
+  claimed(session: Session): void {
+    if (!this.#parked.some((parked) => parked.session === session)) this.#endClaim(claimOwner(session.owner));
   }
 
   #decidedLock(head: Head): void {
@@ -186,16 +239,14 @@ export class LockQueue {
       const { behind, wanted, transaction } = parked;
       if (behind === null || !isSame(behind, head)) continue;
       assert(wanted !== null, "who stands behind another wants the same lock");
-      const owners = this.#locks.inTheWay(wanted.name, wanted.mode, transaction?.id ?? null);
+      const owners = this.#locks.waitedFor(wanted.name, wanted.mode, transaction?.id ?? null, parked.session.owner);
       if (owners.length === 0) {
         free.push(parked);
         continue;
       }
       parked.behind = null;
       this.#behind -= 1;
-      parked.owners = new Set(owners);
-      if (transaction === null) continue;
-      if (!this.#graph.wouldDeadlock(transaction.id, owners)) this.#graph.wait(transaction.id, owners);
+      if (transaction === null || !this.#graph.wouldDeadlock(transaction.id, owners)) this.#wait(parked, owners);
       else {
         this.#parked = this.#parked.filter((each) => each !== parked);
         this.#fail(parked, deadlock(owners.length));
@@ -219,13 +270,15 @@ export class LockQueue {
     return true;
   }
 
-  #fail({ transaction, request, behind, isCommit, session }: Parked, error: SqlError): void {
+  #fail(parked: Parked, error: SqlError): void {
+    const { transaction, request, behind, isCommit, session } = parked;
     if (behind !== null) this.#behind -= 1;
+    this.#waitsNoLonger(parked);
     if (transaction !== null) {
       transaction.fail(this.#locks);
-      this.#graph.end(transaction.id);
       this.#failed.push(transaction.id);
     }
+    if (this.#locks.claims.end(session.owner)) this.#failed.push(claimOwner(session.owner));
     session.advisory.forget();
     this.#host.answer(request, encodeSqlReply(failed(error)));
     if (isCommit) this.#rollback(session);
@@ -264,6 +317,8 @@ export class LockQueue {
     // They came before its end.
     for (const { request } of dropped) this.#release(request);
     this.#behind = this.#parked.filter(({ behind }) => behind !== null).length;
+    this.#graph.end(claimOwner(session.owner));
+    this.#endClaim(claimOwner(session.owner));
   }
 
   /** Everybody who waits is told that it was in vain. */
@@ -271,6 +326,8 @@ export class LockQueue {
     const parked = this.#parked;
     this.#parked = [];
     this.#failed = [];
+    this.#attempts = [];
+    this.#locks.claims.clear();
     this.#behind = 0;
     const held = this.#held;
     this.#held = [];

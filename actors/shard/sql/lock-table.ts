@@ -6,6 +6,7 @@
  */
 
 import { assert } from "../../../runtime/types/assert.js";
+import { isClaim, LockClaims } from "./lock-claims.js";
 import { type LockMode, modeFacts, modesMax } from "./lock-modes.js";
 
 /** A transaction or a session, by a number that no other has. */
@@ -75,9 +76,11 @@ export class LockTable {
   readonly #locks = new Map<string, Lock>();
   readonly #taken = new Map<LockOwner, Taken[]>();
   readonly #keys = new Map<LockedKeys, LockOwner>();
+  /** Who waits for tables. */
+  readonly claims = new LockClaims();
 
   get isEmpty(): boolean {
-    return this.#locks.size === 0 && this.#keys.size === 0;
+    return this.#locks.size === 0 && this.#keys.size === 0 && this.claims.isEmpty;
   }
 
   /** Whether somebody else has any lock at all. */
@@ -92,6 +95,15 @@ export class LockTable {
   /** Owners whose locks are in the way; empty for none. */
   inTheWay(name: string, mode: LockMode, self: LockOwner | null): readonly LockOwner[] {
     return this.heldIn(name, modeFacts(mode).excluded, self);
+  }
+
+  /** The same with those who have waited for it before. @param session that wants it, null for one that has never waited */
+  waitedFor(name: string, mode: LockMode, self: LockOwner | null, session: LockOwner | null): readonly LockOwner[] {
+    const held = this.inTheWay(name, mode, self);
+    if (this.claims.isEmpty) return held;
+    const own = self === null ? 0 : (this.#locks.get(name)?.heldBy(self) ?? 0);
+    const before = this.claims.before(name, mode, own, session);
+    return before.length === 0 ? held : [...held, ...before];
   }
 
   /** Owners but `self` who have a lock in one of these modes. */
@@ -213,16 +225,25 @@ export class WaitGraph {
     this.#waits.delete(waiter);
   }
 
-  /** Whether somebody in a chain of waiting that begins with `owners` waits for `waiter`. */
+  /** Whether somebody in a chain of waiting for locks that are held, which begins with `owners`, waits for `waiter`. */
   wouldDeadlock(waiter: LockOwner, owners: Iterable<LockOwner>): boolean {
+    return this.#chain(owners, (owner) => !isClaim(owner)).has(waiter);
+  }
+
+  /** Claims of others that make up a circle with one of these waiters, which there is no more without them; null where there is no circle. */
+  circleOfClaims(waiters: readonly LockOwner[], owners: Iterable<LockOwner>): readonly LockOwner[] | null {
+    const chain = this.#chain(owners, () => true);
+    return waiters.some((waiter) => chain.has(waiter)) ? [...chain].filter(isClaim) : null;
+  }
+
+  #chain(owners: Iterable<LockOwner>, isFollowed: (owner: LockOwner) => boolean): ReadonlySet<LockOwner> {
     const seen = new Set<LockOwner>();
     const next = [...owners];
     for (let owner = next.pop(); owner !== undefined; owner = next.pop()) {
-      if (owner === waiter) return true;
-      if (seen.has(owner)) continue;
+      if (seen.has(owner) || !isFollowed(owner)) continue;
       seen.add(owner);
       next.push(...(this.#waits.get(owner) ?? []));
     }
-    return false;
+    return seen;
   }
 }

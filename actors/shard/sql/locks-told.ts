@@ -1,6 +1,7 @@
 /** The locks of a tenant's sessions, as a client may ask for them. */
 import { type LockedThing, type LockFact, type LocksOfSession } from "../../../runtime/query/catalog/lock-facts.js";
 import { backendPidOf } from "../../sql/backend-pid.js";
+import { claimOwner } from "./lock-claims.js";
 import { advisoryModesIn, modeFacts, tableModesIn } from "./lock-modes.js";
 import type { LockQueue } from "./lock-queue.js";
 import type { HeldLock, LockOwner, LockTable } from "./lock-table.js";
@@ -22,6 +23,7 @@ export function locksTold(
   for (const [name, session] of own) {
     const pid = backendPidOf(Number(name.slice(name.indexOf(" ") + 1)));
     owners.set(session.owner, { pid, transaction: 0 });
+    owners.set(claimOwner(session.owner), { pid, transaction: session.transaction?.id ?? 0 });
     if (session.transaction !== null) owners.set(session.transaction.id, { pid, transaction: session.transaction.id });
   }
   let left = locksMax;

@@ -117,7 +117,7 @@ export class StatementExecution {
     const waiting = transaction.deferred.mark();
     const restarts = transaction.restarts.mark;
     const reader = new OverlayReader(state, overlay);
-    const locks = new StatementLocks(lockTable, request.tenant, isAlone ? null : transaction.id);
+    const locks = new StatementLocks(lockTable, request.tenant, isAlone ? null : transaction.id, session.owner);
     let mark = -1;
     try {
       const present = this.#catalog(transaction, reader);
@@ -226,7 +226,7 @@ export class StatementExecution {
     const catalog = this.#catalog(transaction, reader);
     const around = { transaction, catalog, position };
     const evaluation = this.#evaluation(request, session, transaction, around);
-    const locks = new StatementLocks(this.#deciding.locks, request.tenant, transaction.id);
+    const locks = new StatementLocks(this.#deciding.locks, request.tenant, transaction.id, session.owner);
     const mark = transaction.deferred.mark();
     try {
       this.#settle(this.#parts(request, session, around, { locks, reader, evaluation }));
@@ -269,7 +269,7 @@ export class StatementExecution {
       temporary.cleared(tenant, name);
       return null;
     }
-    const alone = new StatementLocks(locks, tenant, null);
+    const alone = new StatementLocks(locks, tenant, null, null);
     const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, this.#nextPending--);
     dropSchema(draft, name, (oid) => isUndisturbed(tenant, oid, alone));
     if (!draft.hasChanged) return null;

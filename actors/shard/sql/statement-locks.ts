@@ -14,10 +14,13 @@ import { lockingRows, tableLockName, writing } from "./table-locks.js";
 const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
 export const advisoryLockName = (tenant: number, key: string): string => `a${tenant} ${key}`;
 
+/** Of a table as a whole. */
+export const isOfTable = (name: string): boolean => name.startsWith("t");
+
 /** What a lock is of that clients are told of; null for a row, or a name that a definition gives. */
 export function thingOfLock(name: string): LockedThing | null {
   const rest = name.slice(name.indexOf(" ") + 1);
-  if (name.startsWith("t")) return { kind: "relation", oid: Number(rest) };
+  if (isOfTable(name)) return { kind: "relation", oid: Number(rest) };
   if (!name.startsWith("a")) return null;
   const [first = "", second] = rest.split(",");
   return { kind: "advisory", key: second === undefined ? first : [Number(first), Number(second)] };
@@ -35,14 +38,19 @@ export class StatementLocks implements RowLocks {
   readonly #locks: LockTable;
   readonly #tenant: number;
   readonly #owner: LockOwner | null;
+  readonly #session: LockOwner | null;
   /** The table that was referred to last, which is locked. */
   #referredTo = -1;
 
-  /** @param owner null: the statement is a transaction of its own, over before anybody else is decided */
-  constructor(locks: LockTable, tenant: number, owner: LockOwner | null) {
+  /**
+   * @param owner null: the statement is a transaction of its own, over before anybody else is decided
+   * @param session null where the statement never waits
+   */
+  constructor(locks: LockTable, tenant: number, owner: LockOwner | null, session: LockOwner | null) {
     this.#locks = locks;
     this.#tenant = tenant;
     this.#owner = owner;
+    this.#session = session;
   }
 
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
@@ -110,13 +118,13 @@ export class StatementLocks implements RowLocks {
 
   /** Whether nobody holds off a table as a whole, which a statement that stands alone only passes by. */
   isFree(name: string, mode: LockMode): boolean {
-    return this.#locks.isEmpty || this.#locks.inTheWay(name, mode, this.#owner).length === 0;
+    return this.#locks.isEmpty || this.#locks.waitedFor(name, mode, this.#owner, this.#session).length === 0;
   }
 
   /** A table as a whole in one of its modes, or an object of the catalog: `keyShare` for what rests on it, `update` for what changes it. */
   lockWhole(name: string, mode: LockMode): void {
     if (this.#owner === null && this.#locks.isEmpty) return;
-    const owners = this.#locks.inTheWay(name, mode, this.#owner);
+    const owners = this.#locks.waitedFor(name, mode, this.#owner, this.#session);
     if (owners.length > 0) throw new LockWait(owners, { name, mode });
     if (this.#owner !== null) this.#locks.take(name, mode, this.#owner);
   }

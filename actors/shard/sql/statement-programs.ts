@@ -89,7 +89,7 @@ export class StatementPrograms {
       assert(isBoundModification(body), "a program writes to a table");
       // Views that read the table change with it, and rows that do not outlive a transaction are not even written.
       if (catalog.isMaintaining(body.table.oid) || body.table.onCommit !== undefined) return null;
-      const locks = new StatementLocks(lockTable, tenant, null);
+      const locks = new StatementLocks(lockTable, tenant, null, null);
       if (!locks.isFree(tableLockName(tenant, body.table.oid), writing)) return null;
       beginFacts(facts, tenant);
       const { context } = new Evaluation(request, {
