@@ -59,6 +59,15 @@ test("constants of a text, and what of them PostgreSQL would take numbers for", 
     ["7", int4],
     ["8", int4],
   ]);
+  t.deepEqual(found("SELECT a + -1 - -2 * -3 +-4, a -5, (b) -6, a %-7"), [
+    ["-1", int4],
+    ["-2", int4],
+    ["-3", int4],
+    ["-4", int4],
+    ["5", int4],
+    ["6", int4],
+    ["7", int4],
+  ]);
   const skeletons = (text: string): unknown => statementsOf(text)?.map(({ skeleton }) => skeleton);
   t.deepEqual(skeletons("DELETE FROM t WHERE a = 1; ;DELETE FROM t WHERE a = 22;"), [
     "DELETE FROM t WHERE a = \u000123",
@@ -285,6 +294,13 @@ const kinds: readonly (readonly [text: string, ...values: string[]])[] = [
   ["INSERT INTO v (id, d) VALUES (6, '?')", "2024-02-30", "2024-02-29", "epoch", "2024-02-28", "1/2/2024", "ö"],
   ["INSERT INTO v (id, j) VALUES (DEFAULT, '?')", "{}", "[1]", '{"a":1e999999}', '{"é', "null"],
   ["UPDATE v SET n = n + ?, a = 'z' WHERE id = 1", "1", "2.25", "3", "1e3", "-4", "'5'", "'x'"],
+  ["UPDATE v SET n = n + ? WHERE id = 1 RETURNING n", "-1", "-2", "3", "-4", "5", "-1.5", "-2147483648"],
+  ["UPDATE v SET n = n - ?, a = 'z' WHERE id = 1 RETURNING n", "-1", "-2", "3", "-4", "0", "-3000000000"],
+  ["UPDATE v SET n = n / ? WHERE id = 1 RETURNING n", "-1", "-2", "-4", "0", "-1"],
+  ["UPDATE v SET n = n +-? WHERE id = 1 RETURNING n", "1", "2", "3", "4"],
+  ["UPDATE v SET n = - -? WHERE id = 1 RETURNING n", "1", "2", "3", "4"],
+  ["UPDATE v SET n = n %-? WHERE id = 1 RETURNING n", "1", "2", "3", "4"],
+  ["UPDATE v SET n = 2 * -? - -1 WHERE id = 1 RETURNING n", "1", "2", "3", "4"],
   ["UPDATE v SET c = '?' WHERE id < 3", "ab", "abc ", "ab    ", "abcd", "", "é"],
   ["SELECT id, c FROM v WHERE c = '?' ORDER BY 1", "ab", "ab ", "é  ", "abcd", ""],
   ["UPDATE v SET z = '?' WHERE id = 1", "2024-02-29", "2024-02-29", "2024-02-28 10:00", "2024-02-30", "soon"],

@@ -39,8 +39,8 @@ const isLetter = (code: number): boolean =>
 const isInWord = (code: number): boolean => isLetter(code) || isDigit(code) || code === 0x24;
 const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);
 const operatorCharacters: ReadonlySet<number> = new Set(Buffer.from("+-*/<>=~!@#%^&|`?"));
-/** Behind these a minus belongs to the number that follows: `(`, `,`, `<`, `=`, `>`. */
-const beforeSign: ReadonlySet<number> = new Set([0x28, 0x2c, 0x3c, 0x3d, 0x3e]);
+/** Behind these a minus belongs to the number that follows. */
+const beforeSign: ReadonlySet<number> = new Set(Buffer.from("(,<=>+-*/%"));
 
 /** Null for what only the parser reads, and for what is too long. */
 export function statementsOf(text: string): readonly TextStatement[] | null {
