@@ -84,6 +84,16 @@ const debianClients: readonly DebianClient[] = [
     command: (target) => [debianPython, path.join(folder, "psycopg2_client.py"), ...argumentsOf(target)],
   },
   {
+    name: "psycopg 3",
+    version: () => python("psycopg", "psycopg.__version__"),
+    command: (target) => [debianPython, path.join(folder, "psycopg3_client.py"), ...argumentsOf(target)],
+  },
+  {
+    name: "asyncpg",
+    version: () => python("asyncpg", "asyncpg.__version__"),
+    command: (target) => [debianPython, path.join(folder, "asyncpg_client.py"), ...argumentsOf(target)],
+  },
+  {
     name: "SQLAlchemy",
     version: () => python("sqlalchemy, psycopg2", "sqlalchemy.__version__"),
     command: (target) => [debianPython, path.join(folder, "sqlalchemy_client.py"), ...argumentsOf(target)],
