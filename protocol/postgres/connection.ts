@@ -5,19 +5,19 @@
  * Everything that can go wrong here is said to the client in its protocol, and ends the connection; nothing of it ends the actor but a bug.
  */
 import type { Socket } from "node:net";
-import { type SecureContext, TLSSocket } from "node:tls";
-import type { KeptSetting } from "../../runtime/kernel/kept-settings.js";
+import { TLSSocket } from "node:tls";
 import type { SessionFact } from "../../runtime/query/catalog/session-facts.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { clientAddressSetting, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
 import type { LoginAttempt } from "../server/login-attempts.js";
-import { mockVerifier, type ScramVerifier } from "../wire/scram-verifier.js";
-import type { AnswerTurn, Outlet } from "./answer-turn.js";
+import { mockVerifier } from "../wire/scram-verifier.js";
+import type { Outlet } from "./answer-turn.js";
 import { Authentication, wrongPassword } from "./authentication.js";
 import { BackendWriter } from "./backend-writer.js";
 import { clientAddress } from "./client-address.js";
+import type { ConnectionHost, UserEntry } from "./connection-host.js";
 import type { SessionIdentity } from "./engine-runs.js";
 import { FrontendDecoder, NoStartupPacket } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
@@ -32,60 +32,6 @@ import { SessionSettings } from "./settings.js";
 import { tlsOf } from "./socket-security.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
 import { largeBytes } from "./unread-answers.js";
-
-export interface UserEntry {
-  /** Null: it has no password that is good. */
-  readonly verifier: ScramVerifier | null;
-  readonly isSuperuser: boolean;
-  readonly canLogin: boolean;
-  /** It is a superuser of the node's own process, whom the system shard does not know. */
-  readonly isOfProcess: boolean;
-  /** Tenants that it may use; null: all. */
-  readonly tenants: readonly number[] | null;
-  /** Sessions that it may have with this gateway at a time; null: as many as there are. Superusers may have more. */
-  readonly connectionLimit: number | null;
-  /** What its sessions begin with. */
-  readonly settings: readonly KeptSetting[];
-}
-
-export interface TenantEntry {
-  readonly id: number;
-  readonly name: string;
-  /** What its sessions begin with. */
-  readonly settings: readonly KeptSetting[];
-}
-
-/** What a connection needs of the node. */
-export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingBytes" | "whenDrained"> {
-  readonly authentication: "scram" | "trust";
-  readonly tls: { readonly context: SecureContext; readonly certificateHash: Uint8Array | null } | null;
-  /** Secret of this gateway's for answers about users that do not exist. */
-  readonly mockSecret: Uint8Array;
-  /** When the node started. µs since 1970 */
-  readonly startedAtMicros: number;
-  readonly isDraining: boolean;
-  /** When answers go to their sockets. */
-  readonly answers: AnswerTurn;
-  /** Counts an attempt to log in: guessing is made slow. */
-  attempt(user: string, address: string): LoginAttempt;
-  user(name: string): Promise<UserEntry | null>;
-  tenant(name: string): Promise<TenantEntry | null>;
-  /** A session of a tenant begins; `leave` is due when it has ended. */
-  enter(tenant: number): Promise<void>;
-  leave(tenant: number): void;
-  /** Numbers by which the client can be told to end what it runs, and the session's own. */
-  admit(connection: PostgresConnection): {
-    readonly session: number;
-    readonly process: number;
-    readonly secret: number;
-  };
-  cancel(process: number, secret: number): void;
-  /** Sessions of a user's with this gateway. */
-  sessionsOf(user: string): number;
-  closed(connection: PostgresConnection): void;
-  /** Hears of a bug that was met while one client was served. Its connection ends; those of others go on. */
-  defect(error: unknown): void;
-}
 
 /** For a client to say who it is, and again to prove it. */
 const startupMs = 10_000;
