@@ -17,6 +17,16 @@ const differences: readonly IntendedDifference[] = [
       actual.kind === "failed" && actual.sqlState === "0A000" && actual.message.endsWith("is not supported"),
   },
   {
+    // PostgreSQL's scanner of jsonpaths goes by bytes.
+    reason: "a message is cut behind a whole character, never within one",
+    applies: (_sql, expected, actual) => {
+      if (expected.kind !== "failed" || actual.kind !== "failed" || !expected.message.includes("\u{fffd}"))
+        return false;
+      const [head = "", tail = ""] = expected.message.split(/\u{fffd}+/u);
+      return actual.message.startsWith(head) && actual.message.endsWith(tail);
+    },
+  },
+  {
     reason: "functions of real numbers may differ in the last digit: they are V8's, not the C library's",
     applies: (_sql, expected, actual) => {
       const value = valueOf(expected);
