@@ -2,6 +2,7 @@
  * From a name and the types of its arguments to a function or operator that can be called. Throws PostgreSQL's errors: 42883 when there
  * is none, 42725 when several fit equally, and 0A000 for one that PostgreSQL has and this database has not.
  */
+
 import { assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
@@ -13,6 +14,7 @@ import { best, type Candidate, concreteType, matching, polymorphicTypes, without
 import { findCast } from "./coercion.js";
 import { defaultsOf } from "./defaults.js";
 import type { CallTypes, Implementation } from "./define.js";
+import { absentFunctionFacts } from "./facts/absent.js";
 import { implementationOf } from "./implementations.js";
 import {
   isPolymorphic,
@@ -81,10 +83,21 @@ export function findFunction(shape: CallShape): ResolvedFunction | null {
 export function resolveFunction(shape: CallShape): ResolvedFunction {
   const found = findFunction(shape);
   if (found !== null) return found;
+  const { schema, name, position } = shape;
+  if ((schema === null || schema === "pg_catalog") && absentFunctions().has(name))
+    throw new SqlError("0A000", `function ${callText(shape)} is not supported`, { position });
   throw new SqlError("42883", `function ${callText(shape)} does not exist`, {
     position: shape.position,
     hint: functionHint,
   });
+}
+
+let absent: ReadonlySet<string> | null = null;
+
+/** Functions that PostgreSQL has, and there are not here with any arguments. */
+function absentFunctions(): ReadonlySet<string> {
+  absent ??= new Set(absentFunctionFacts.trim().split("\n"));
+  return absent;
 }
 
 const callText = (shape: CallShape): string => {

@@ -78,6 +78,13 @@ const proceduresQuery = `
       and not (p.prorettype = 'cstring'::regtype or 'cstring'::regtype = any (p.proargtypes) or 'internal'::regtype = any (p.proargtypes)))
   order by p.oid`;
 
+/** What can be called by its name. */
+const namesQuery = `
+  select distinct proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+    and not proargtypes::oid[] && array['internal'::regtype::oid, 'cstring'::regtype::oid]
+    and prorettype not in ('internal'::regtype, 'cstring'::regtype, 'trigger'::regtype, 'event_trigger'::regtype)
+  order by proname`;
+
 /** System relations that there are here too: with rows, or truly empty because what they list does not exist. */
 const relations = `
   pg_class pg_attribute pg_type pg_namespace pg_proc pg_operator pg_cast pg_aggregate pg_index pg_constraint pg_attrdef pg_depend pg_shdepend
@@ -168,11 +175,20 @@ const tables = [
   },
 ] as const;
 
+function write(folder: string, file: string, constant: string, legend: string, lines: readonly string[]): void {
+  const text = `/**\n * Facts of PostgreSQL 15, one a line, written by \`test/query/postgres/facts.ts\`:\n *\n * ${legend}\n */\nexport const ${constant} = \`\n${lines.join("\n").replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\n\`;\n`;
+  writeFileSync(`${folder}/${file}.ts`, text);
+  console.log(`${file}: ${lines.length}`);
+}
+
 await withPostgres(async (postgres) => {
+  const known = new Set<string>();
   for (const { folder, file, constant, query, legend } of tables) {
     const lines = (await postgres.lines(query)).map((line) => line.trimEnd());
-    const text = `/**\n * Facts of PostgreSQL 15, one a line, written by \`test/query/postgres/facts.ts\`:\n *\n * ${legend}\n */\nexport const ${constant} = \`\n${lines.join("\n").replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\n\`;\n`;
-    writeFileSync(`${folder}/${file}.ts`, text);
-    console.log(`${file}: ${lines.length}`);
+    write(folder, file, constant, legend, lines);
+    if (file === "procedures") for (const line of lines) known.add(/^\d+ ([^(]+)\(/u.exec(line)?.[1] ?? "");
   }
+  const absent = (await postgres.lines(namesQuery)).map((line) => line.trim()).filter((name) => !known.has(name));
+  const folder = "runtime/query/functions/facts";
+  write(folder, "absent", "absentFunctionFacts", "names of functions that are not here, with any arguments", absent);
 });
