@@ -48,9 +48,10 @@ export function expectTaken(treeKey: Uint8Array, itemBytes: number): void {
 export function takenBy(target: WriteTarget, itemBytes: number): WriteTarget {
   if (itemBytes === itemBytesMax) return target;
   return {
-    set: (tree, key, value) => {
-      if (value !== null) expectTaken(key, itemBytes);
-      target.set(tree, key, value);
+    put: (tree, key, content) => {
+      expectTaken(key, itemBytes);
+      target.put(tree, key, content);
     },
+    remove: (tree, key) => target.remove(tree, key),
   };
 }

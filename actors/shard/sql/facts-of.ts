@@ -6,9 +6,8 @@ import { encodeNotification } from "../../../runtime/kernel/notification-rows.js
 import { encodeWriteHead } from "../../../runtime/kernel/request.js";
 import { beginSqlFacts, putFact, removeFact, stagedFact } from "../../../runtime/kernel/sql-facts.js";
 import { catalogHeadOid, decodeCatalogHead, encodeHeadOver } from "../../../runtime/query/catalog/encoding.js";
-import { objectOf } from "../../../runtime/query/table/overlay.js";
+import { objectOf, pending } from "../../../runtime/query/table/overlay.js";
 import { withWriter } from "../../../runtime/query/table/row-codec.js";
-import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";

@@ -9,6 +9,7 @@
  *
  * Their keys are locked by being in here (lock-table.ts). Whoever reads the transaction's trees gets them as single entries (`pour`).
  */
+
 import {
   factAction,
   putBytes,
@@ -18,8 +19,8 @@ import {
   setRemove,
 } from "../../../runtime/kernel/sql-facts.js";
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
+import { pending } from "../../../runtime/query/table/overlay.js";
 import { viewOf } from "../../../runtime/query/types/bytes.js";
-import { pending } from "../../../runtime/query/write/table-writer.js";
 import {
   fromBytes,
   itemAt,

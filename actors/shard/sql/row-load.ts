@@ -9,9 +9,9 @@ import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
 import type { DefinitionLoad } from "../../../runtime/query/write/definition/ports.js";
 import type { LoadTarget, ReferencedRowsReader } from "../../../runtime/query/write/program/program.js";
-import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import { itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { Cursor, TreeReader } from "../../../runtime/store/tree.js";
-import { assert } from "../../../runtime/types/assert.js";
+import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { FactsLimits } from "./facts-limits.js";
 import { KeptRows } from "./kept-rows.js";
 import { type LoadedMark, LoadedRows, objectOf } from "./loaded-rows.js";
@@ -73,10 +73,10 @@ export class RowLoad implements LoadTarget {
       target: this,
       reader: this.reader,
       overlay: {
-        set: (tree, key, value) => {
-          assert(value !== null, "what is loaded is new, and not removed");
-          const space = tree === tableTree.rows ? tableSpace.rows : tableSpace.index;
-          this.put(space, objectOf(key), key, value.subarray(fromBytes));
+        put: (tree, key, content) =>
+          this.put(tree === tableTree.rows ? tableSpace.rows : tableSpace.index, objectOf(key), key, content),
+        remove: () => {
+          throw new AssertionFailed("what is loaded is new, and not removed");
         },
       },
       locks: { lock: () => true, hold: () => true, lockTable: () => undefined, awaitWriters: () => undefined },

@@ -12,7 +12,6 @@ import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
 import type { ProgramRun, WriteProgram } from "../../../runtime/query/write/program/program.js";
 import { writeProgramOf } from "../../../runtime/query/write/program/write-program.js";
-import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
@@ -181,9 +180,9 @@ export class StatementPrograms {
         load: null,
         put: (space, _object, treeKey, content) => {
           expectTaken(treeKey, itemBytes);
-          overlay.set(treeOfSpace(space), treeKey, pending(content));
+          overlay.put(treeOfSpace(space), treeKey, content);
         },
-        remove: (space, _object, treeKey) => overlay.set(treeOfSpace(space), treeKey, null),
+        remove: (space, _object, treeKey) => overlay.remove(treeOfSpace(space), treeKey),
         returned: (row) => returned?.add(row),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
         nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),

@@ -53,9 +53,11 @@ export function rowKeyCodecOf(table: TableDefinition): KeyCodec {
 export function rowNumberKey(number: number): Uint8Array {
   assert(Number.isSafeInteger(number) && number >= 0, "a row's number is a safe integer");
   const key = new Uint8Array(8);
-  const view = new DataView(key.buffer);
-  view.setUint32(0, Math.floor(number / 2 ** 32));
-  view.setUint32(4, number >>> 0);
+  let high = Math.floor(number / 2 ** 32);
+  let low = number >>> 0;
+  // By hand: a view of eight bytes takes longer to make than to fill.
+  for (let at = 7; at >= 4; at--, low >>>= 8) key[at] = low;
+  for (let at = 3; at >= 0; at--, high >>>= 8) key[at] = high;
   return key;
 }
 

@@ -49,6 +49,13 @@ class OverlayTree {
 /** Most keys fit: what is made a string of in here needs no view of its own. */
 const nameBytes = Buffer.alloc(1_024);
 
+/** Content as a tree's value of a transaction that has no position yet. */
+export function pending(content: Uint8Array): Uint8Array {
+  const value = new Uint8Array(8 + content.length);
+  value.set(content, 8);
+  return value;
+}
+
 /** One char a byte: the order of such strings is the order of the bytes. */
 export function nameOfKey(key: Uint8Array): string {
   const { length } = key;
@@ -154,6 +161,15 @@ export class Overlay {
     target.put(name, entry);
     this.#bytes += sizeOf(entry) - sizeOf(before);
     this.changes += 1;
+  }
+
+  /** @param content what the tree is to hold behind the position, which is not known yet */
+  put(tree: number, key: Uint8Array, content: Uint8Array): void {
+    this.set(tree, key, pending(content));
+  }
+
+  remove(tree: number, key: Uint8Array): void {
+    this.set(tree, key, null);
   }
 
   /** What it holds now, to be read while more is written. */

@@ -38,8 +38,8 @@ export interface RowLocks {
 /** Evaluates an expression over one row, whose values stand in the order of the ids it was compiled for. */
 export type RowExpression = (row: readonly Datum[]) => Datum;
 
-/** Where entries go; null removes. */
-export type WriteTarget = Pick<Overlay, "set">;
+/** Where entries go. What is put is copied. */
+export type WriteTarget = Pick<Overlay, "put" | "remove">;
 
 export interface WritePorts {
   readonly tenant: number;

@@ -276,7 +276,7 @@ export class TableWriter {
       ports.locks.lock(tableTree.index, each.key, "update", "block", table);
     }
     this.#putRow(treeKey, values);
-    for (const { key, content } of entries) ports.overlay.set(tableTree.index, key, pending(content));
+    for (const { key, content } of entries) ports.overlay.put(tableTree.index, key, content);
     this.#share(entries);
     return { key: rowKey, values, from: 0 };
   }
@@ -365,13 +365,13 @@ export class TableWriter {
         throw uniqueViolated(this.#ports, this.table, each.index, each.values);
     }
     this.#putRow(treeKey, values);
-    for (const { key, content } of placed) this.#ports.overlay.set(tableTree.index, key, pending(content));
+    for (const { key, content } of placed) this.#ports.overlay.put(tableTree.index, key, content);
   }
 
   #putRow(treeKey: Uint8Array, values: readonly Datum[]): void {
-    const row = this.#codec.encode(values);
+    const row = this.#codec.encodeView(values);
     if (row.length > rowBytesMax) throw rowTooBig(row.length);
-    this.#ports.overlay.set(tableTree.rows, treeKey, pending(row));
+    this.#ports.overlay.put(tableTree.rows, treeKey, row);
   }
 
   /**
@@ -451,14 +451,14 @@ export class TableWriter {
       if (this.#holder(each) !== null) throw uniqueViolated(this.#ports, table, each.index, each.values);
       locks.lock(tableTree.index, each.key, "update", "block", table);
     }
-    if (!keepsKey) overlay.set(tableTree.rows, oldTreeKey, null);
+    if (!keepsKey) overlay.remove(tableTree.rows, oldTreeKey);
     this.#putRow(treeKey, values);
     for (const { key } of before) {
       if (!after.some((each) => isSame(each.key, key))) this.#remove(tableTree.index, key);
     }
     for (const each of after) {
       if (before.some(({ key, content }) => isSame(key, each.key) && isSame(content, each.content))) continue;
-      overlay.set(tableTree.index, each.key, pending(each.content));
+      overlay.put(tableTree.index, each.key, each.content);
       this.#share([each]);
     }
     return { key: rowKey, values, from: 0 };
@@ -472,7 +472,7 @@ export class TableWriter {
 
   #remove(tree: number, key: Uint8Array): void {
     assert(key.length > itemAt, "what is removed is an item of an object");
-    this.#ports.overlay.set(tree, key, null);
+    this.#ports.overlay.remove(tree, key);
   }
 }
 
@@ -482,10 +482,3 @@ export const isTouched = (index: IndexDefinition, before: readonly Datum[], afte
   index.keys.some(({ column }) => column === 0 || (before[column - 1] ?? null) !== (after[column - 1] ?? null));
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => compareBytes(a, a.length, b, b.length) === 0;
-
-/** Content as a tree's value of a transaction that has no position yet. */
-export function pending(content: Uint8Array): Uint8Array {
-  const value = new Uint8Array(8 + content.length);
-  value.set(content, 8);
-  return value;
-}

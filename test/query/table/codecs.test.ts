@@ -2,6 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import type { ColumnDefinition } from "../../../runtime/query/catalog/model.js";
 import { behindPrefix, KeyCodec } from "../../../runtime/query/table/key-codec.js";
+import { pending } from "../../../runtime/query/table/overlay.js";
 import { RowCodec, withWriter } from "../../../runtime/query/table/row-codec.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import {
@@ -15,7 +16,6 @@ import {
 } from "../../../runtime/query/types/decimal.js";
 import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
 import { isXidOfDraw, xidOfDraw, xidOfPosition } from "../../../runtime/query/types/xid.js";
-import { pending } from "../../../runtime/query/write/table-writer.js";
 import { keyBytesMax, TableKey } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed } from "../../../runtime/types/assert.js";
 import { evaluationContext } from "../evaluation-context.js";

@@ -28,7 +28,6 @@ import type { Overlay } from "../../table/overlay.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { FindUserType } from "../../types/type-name.js";
-import { pending } from "../table-writer.js";
 
 const builtInSchemas: ReadonlyMap<string, Oid> = new Map([
   ["pg_catalog", pgCatalogSchemaOid],
@@ -142,11 +141,11 @@ export class CatalogDraft {
     for (const oid of this.#changed) {
       const object = this.#objects.get(oid);
       const treeKey = key.object(tenant, oid).slice();
-      if (object !== undefined) overlay.set(tableTree.catalog, treeKey, pending(encodeObject(object)));
-      else if (reader.get(tableTree.catalog, treeKey)) overlay.set(tableTree.catalog, treeKey, null);
+      if (object !== undefined) overlay.put(tableTree.catalog, treeKey, encodeObject(object));
+      else if (reader.get(tableTree.catalog, treeKey)) overlay.remove(tableTree.catalog, treeKey);
     }
     const head = key.object(tenant, catalogHeadOid).slice();
-    overlay.set(tableTree.catalog, head, pending(encodeCatalogHead(this.#head)));
+    overlay.put(tableTree.catalog, head, encodeCatalogHead(this.#head));
   }
 
   // ------------------------------------------------------------------ names

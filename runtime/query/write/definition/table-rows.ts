@@ -4,7 +4,9 @@
 import { AssertionFailed, assert } from "../../../types/assert.js";
 import type { Catalog, ConstraintDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
+import { readAt } from "../../execute/vector.js";
 import type { DomainRule } from "../../functions/domain-check.js";
+import type { ColumnVector, ScanBatch } from "../../table/access.js";
 import type { Datum } from "../../types/datum.js";
 import { immediate } from "../deferred-checks.js";
 import { ForeignKeys } from "../foreign-keys.js";
@@ -18,40 +20,51 @@ export interface ScannedRow {
   readonly values: Datum[];
 }
 
-/** Every row of a table as it is now, the transaction's own included. */
-export function* rowsOf(ports: WritePorts, table: TableDefinition): Iterable<ScannedRow> {
-  const live = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
+/** Batches of all rows of a table as it is now, the transaction's own included; each valid until the next. */
+function* batchesOf(
+  ports: WritePorts,
+  table: TableDefinition,
+  columns: readonly number[],
+  wantsKeys: boolean,
+): Iterable<ScanBatch> {
   const scan = ports.source.scan({
     table,
     index: null,
     ranges: [{ from: null, to: null }],
     isBackward: false,
-    columns: live,
-    wantsKeys: true,
+    columns,
+    wantsKeys,
     history: null,
   });
   try {
     for (let batch = scan.next(); batch !== null; batch = scan.next()) {
       ports.check();
-      for (let row = 0; row < batch.rows; row++) {
-        const values: Datum[] = table.columns.map(() => null);
-        for (const [index, number] of live.entries()) {
-          const column = batch.columns[index];
-          if (column === undefined) throw new AssertionFailed("a scan has the columns that were asked for");
-          values[number - 1] =
-            column.kind === "values"
-              ? (column.values[row] ?? null)
-              : column.nulls[row] === 1
-                ? null
-                : (column.numbers[row] ?? null);
-        }
-        const key = batch.keys[row];
-        if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
-        yield { key, values };
-      }
+      yield batch;
     }
   } finally {
     scan.close();
+  }
+}
+
+function expectColumn({ columns }: ScanBatch, index: number): ColumnVector {
+  const column = columns[index];
+  if (column === undefined) throw new AssertionFailed("a scan has the columns that were asked for");
+  return column;
+}
+
+/** Every row of a table as it is now, the transaction's own included. */
+export function* rowsOf(ports: WritePorts, table: TableDefinition): Iterable<ScannedRow> {
+  const live = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
+  const none: readonly Datum[] = table.columns.map(() => null);
+  for (const batch of batchesOf(ports, table, live, true)) {
+    const columns = live.map((number, index) => ({ place: number - 1, column: expectColumn(batch, index) }));
+    for (let row = 0; row < batch.rows; row++) {
+      const values = none.slice();
+      for (const { place, column } of columns) values[place] = readAt(column, row);
+      const key = batch.keys[row];
+      if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
+      yield { key, values };
+    }
   }
 }
 
@@ -130,8 +143,11 @@ export function checkNotNull(ports: DefinitionPorts, table: TableDefinition, num
   const write = ports.write(ports.draft.catalog);
   const column = table.columns[number - 1];
   assert(column !== undefined, "a column is one of its table's");
-  for (const { values } of rowsOf(write, table)) {
-    if ((values[number - 1] ?? null) !== null) continue;
+  for (const batch of batchesOf(write, table, [number], false)) {
+    const values = expectColumn(batch, 0);
+    let row = 0;
+    while (row < batch.rows && readAt(values, row) !== null) row++;
+    if (row === batch.rows) continue;
     throw new SqlError("23502", `column "${column.name}" of relation "${table.name}" contains null values`, {
       schema: write.schemaName(table),
       table: table.name,
@@ -141,7 +157,7 @@ export function checkNotNull(ports: DefinitionPorts, table: TableDefinition, num
 }
 
 export const hasRows = (ports: DefinitionPorts, table: TableDefinition): boolean => {
-  for (const _row of rowsOf(ports.write(ports.draft.catalog), table)) return true;
+  for (const { rows } of batchesOf(ports.write(ports.draft.catalog), table, [], false)) if (rows > 0) return true;
   return false;
 };
 
